@@ -1,0 +1,183 @@
+"""Claims: what a run takes out of the database, and what it writes back. Each method is one transaction.
+
+They run in a thread, one at a time; the asynchronous half is in ``fire``.
+"""
+
+import random
+from collections import Counter
+from collections.abc import Callable, Collection, Sequence
+
+import psycopg
+
+from hivetalk_scheduler import log
+from hivetalk_scheduler.announcement import Announcements
+from hivetalk_scheduler.clock import Clock
+from hivetalk_scheduler.config import Config
+from hivetalk_scheduler.destinations import Destination
+from hivetalk_scheduler.errors import SchedulerError
+from hivetalk_scheduler.event import Event
+from hivetalk_scheduler.judge import Verdict, judge, sound_end
+from hivetalk_scheduler.lane import Ready
+from hivetalk_scheduler.message import Answer
+from hivetalk_scheduler.retry import backoff
+from hivetalk_scheduler.store import Completion, Delivery, Payload, Store
+
+FindDestination = Callable[[str, Event], Destination | Verdict]
+"""The destination with that name for that event, or why there is none."""
+
+
+class Claims:
+    """The claims of one run."""
+
+    def __init__(self, store: Store, clock: Clock, config: Config, run: str, find: FindDestination) -> None:
+        self.store = store
+        self._clock, self._config, self._run, self._find = clock, config, run, find
+        self._lease = 2 * config.delivery_timeout + 30
+        self._announcements = Announcements(config)
+        self._reported: set[str] = set()
+        self.counts: Counter[str] = Counter()
+
+    def take(self, limit: int, busy: Collection[str]) -> tuple[list[Ready], int]:
+        """Claim up to `limit` due deliveries, judge them, and store their payloads: all before the first send.
+
+        Returns what is to be sent, and how many were claimed.
+        """
+        with self.store.transaction():
+            claimed = self.store.claim(self._run, self._lease, limit, busy)
+            if not claimed:
+                return [], 0
+            ready, ended = self._judged(claimed)
+            new = [r.payload for r in ready if r.payload]
+            if new:
+                self.store.store_payloads(new)
+                # Another run may have been first: its bytes are the ones to send.
+                stored = {(p.key, p.format): p for p in self.store.payloads([r.delivery for r in ready])}
+                ready = [
+                    Ready(r.delivery, r.event, stored[r.payload.key, r.payload.format]) if r.payload else r
+                    for r in ready
+                ]
+            held = self.store.complete(self._run, ended) if ended else set()
+        for item in ready:
+            self._announcements.forget(item.delivery.key)
+        self._after(ended, held)
+        return ready, len(claimed)
+
+    def build_ahead(self, deliveries: Sequence[Delivery]) -> None:
+        """Build and sign what will be sent, so that it need not be done at the instant; changes nothing."""
+        with self.store.transaction():
+            self._judged(deliveries, ahead=True)
+
+    def complete(self, completions: Sequence[Completion]) -> None:
+        """Record what became of claimed deliveries."""
+        with self.store.transaction():
+            held = self.store.complete(self._run, completions)
+        self._after(completions, held)
+
+    def _judged(
+        self, deliveries: Sequence[Delivery], ahead: bool = False
+    ) -> tuple[list[Ready], list[Completion]]:
+        """Split into what is to be sent, and what ends here."""
+        events = self.store.sources(deliveries)
+        stored: dict[tuple[str, bool], list[Payload]] = {}
+        ready: list[Ready] = []
+        ended: list[Completion] = []
+        kept: list[tuple[Delivery, Event, Destination]] = []
+        for delivery in deliveries:
+            now = max(self._clock.now(), delivery.next_at if ahead else 0)
+            event = events.get((delivery.event_id, delivery.test))
+            found = judge(event, delivery.transition, delivery.due_at, now, self._config.max_lateness)
+            if found is None and event is not None:
+                self._report_bad_end(event)
+                destination = self._find(delivery.destination, event)
+                if isinstance(destination, Destination):
+                    kept.append((delivery, event, destination))
+                    continue
+                found = destination
+            assert found is not None  # noqa: S101 - judge() has a verdict for a missing event
+            ended.append(Completion(delivery, found.state, found.reason, attempted=False))
+        for payload in self.store.payloads([d for d, _, to in kept if to.format != "none"]):
+            stored.setdefault(payload.key[:2], []).append(payload)
+        built: dict[tuple[object, str], Payload] = {}
+        for delivery, event, destination in kept:
+            if destination.format == "none":
+                ready.append(Ready(delivery, event, None))
+                continue
+            fire_at = max(self._clock.now(), delivery.next_at if ahead else 0)
+            known = stored.setdefault((delivery.event_id, delivery.test), [])
+            try:
+                made = self._announcements.build(delivery, event, destination.format, fire_at, known)
+            except ValueError as error:
+                ended.append(Completion(delivery, "dead", str(error), attempted=True))
+                continue
+            if (made.key, made.format) not in built:
+                built[made.key, made.format] = made
+                known.append(made)
+            ready.append(Ready(delivery, event, made))
+        return ready, ended
+
+    def _report_bad_end(self, event: Event) -> None:
+        if event.ends_at is not None and sound_end(event) is None and event.id not in self._reported:
+            self._reported.add(event.id)
+            log.warning("bad-event", event=event.id, field="end_time", error="the end is before the start",
+                        mend="correct end_time; until then the event has no end")  # fmt: skip
+
+    def completion(self, ready: Ready, answer: Answer | None, fired_at: int | None) -> Completion:
+        """What an answer (None: not sent) makes of a delivery."""
+        delivery = ready.delivery
+        if answer is None:
+            return Completion(delivery, "pending", "handed back unsent", attempted=False, delay=0.0)
+        state, delay = "dead", None
+        attempts = delivery.attempts + 1
+        if answer.verdict == "done":
+            state = "delivered"
+        elif answer.verdict == "retry" and attempts < self._config.max_attempts:
+            state = "pending"
+            delay = backoff(attempts, random.random(), answer.retry_after)  # noqa: S311 - jitter, not a secret
+        nostr = ready.payload.message_id if ready.payload and ready.payload.format == "nostr" else None
+        return Completion(delivery, state, answer.text, True, fired_at, delay, nostr)
+
+    def _after(self, completions: Sequence[Completion], held: Collection[int]) -> None:
+        """Count, tell the journal, and tell the application what its page shows."""
+        statuses: dict[str, tuple[str, str | None]] = {}
+        for done in completions:
+            delivery = done.delivery
+            if delivery.id not in held:
+                # The lease ran out and another run has it: what that one records counts.
+                log.warning(
+                    "claim-lost", run=self._run, event=delivery.event_id, destination=delivery.destination
+                )
+                self.counts["lost"] += 1
+                continue
+            word = {"pending": "retried" if done.attempted else "handed-back"}.get(done.state, done.state)
+            self.counts[word] += 1
+            self._tell(word, done)
+            if not delivery.test and done.state in ("delivered", "dead"):
+                outcome = "sent" if done.state == "delivered" else "failed"
+                if outcome == "sent" or delivery.event_id not in statuses:
+                    nostr_id = done.nostr_id or statuses.get(delivery.event_id, ("", None))[1]
+                    statuses[delivery.event_id] = (f"{delivery.transition}:{outcome}", nostr_id)
+        if statuses and self._config.write_back:
+            try:
+                with self.store.transaction():
+                    self.store.write_back(statuses)
+            except SchedulerError as error:
+                if isinstance(error.__cause__, psycopg.OperationalError) and self.store.connection.broken:
+                    raise
+                log.warning("write-back-failed", run=self._run, events=len(statuses), error=str(error))
+
+    def _tell(self, word: str, done: Completion) -> None:
+        delivery = done.delivery
+        tell = {"delivered": log.notice, "dead": log.error, "expired": log.warning, "retried": log.warning}
+        lateness = None if done.fired_at is None else round((done.fired_at - delivery.due_at) / 1000)
+        tell.get(word, log.info)(
+            word,
+            run=self._run,
+            event=delivery.event_id,
+            transition=delivery.transition,
+            destination=delivery.destination,
+            lateness_ms=lateness,
+            attempt=delivery.attempts + 1 if done.attempted else None,
+            retry_in_s=done.delay if word == "retried" else None,
+            answer=done.answer or None,
+            test=True if delivery.test else None,
+        )

@@ -1,0 +1,113 @@
+"""The command line. Exit statuses are those of sysexits(3); see ``errors``."""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+from typing import NoReturn
+
+from hivetalk_scheduler import __version__, config, log
+from hivetalk_scheduler.errors import SchedulerError, UsageError
+
+EXAMPLES = """\
+examples:
+  hivetalk-scheduler config check                 is the configuration sound? (needs no database)
+  hivetalk-scheduler db check                     schema, grants, indexes, malformed rows
+  hivetalk-scheduler plan --at 2026-12-24T18:00Z  what would a run at that time catch and fire?
+  hivetalk-scheduler test-event --in 75 --wait    does an event arrive by the timer alone?
+  hivetalk-scheduler status --json                runs, next events, deliveries by state
+
+exit status: 0 fine, 64 usage, 65 bad data, 69 database unreachable, 75 try again, 78 bad configuration
+"""
+
+
+class _Parser(argparse.ArgumentParser):
+    """Raises UsageError where argparse would exit with status 2."""
+
+    def error(self, message: str) -> NoReturn:
+        raise UsageError(f"{message}; see {self.prog} --help")
+
+
+def _seconds(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = -1
+    if not 0 <= value <= 86_400:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of seconds from 0 to 86400")
+    return value
+
+
+def _parser() -> argparse.ArgumentParser:
+    common = _Parser(add_help=False)
+    common.add_argument(
+        "--config", metavar="FILE", default=argparse.SUPPRESS, help=f"default: {config.DEFAULT_PATH}"
+    )
+    common.add_argument("--json", action="store_true", default=argparse.SUPPRESS, help="print JSON")
+    parser = _Parser(
+        prog="hivetalk-scheduler",
+        description="Announces the start and the end of each meeting that PostgreSQL holds.",
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        parents=[common],
+    )
+    parser.add_argument("--version", action="version", version=f"hivetalk-scheduler {__version__}")
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True, parser_class=_Parser)
+
+    def command(name: str, summary: str, to: "argparse._SubParsersAction[_Parser]" = commands) -> _Parser:
+        return to.add_parser(name, help=summary, description=summary, parents=[common])
+
+    command("run", "catch and fire once: what the service executes")
+    plan = command("plan", "show what a run would catch and fire; changes nothing")
+    plan.add_argument("--at", metavar="TIME", required=True, help="ISO 8601 with an offset, or now")
+    test = command("test-event", "write a marked event that the timer's runs announce")
+    test.add_argument(
+        "--in", metavar="SECONDS", dest="in_", type=_seconds, required=True, help="start in so long"
+    )
+    test.add_argument("--for", metavar="SECONDS", dest="for_", type=_seconds, default=10, help="default: 10")
+    test.add_argument(
+        "--wait", action="store_true", help="follow it until it is delivered; non-zero if it is not"
+    )
+    command("status", "runs, next events, deliveries by state")
+    database = command("db", "the scheduler's schema").add_subparsers(
+        dest="subcommand", metavar="COMMAND", required=True, parser_class=_Parser
+    )
+    migrate = command("migrate", "bring the schema up to date, as its owner", database)
+    migrate.add_argument("--url", help="connect here instead of to database_url, as the owner")
+    migrate.add_argument(
+        "--password-stdin", action="store_true", help="read the owner's password from standard input"
+    )
+    migrate.add_argument(
+        "--grant-to", metavar="ROLE", help="give this role what the scheduler needs, and no more"
+    )
+    command("check", "schema, grants, indexes, malformed rows", database)
+    command("config", "the configuration").add_subparsers(
+        dest="subcommand", metavar="COMMAND", required=True, parser_class=_Parser
+    ).add_parser("check", help="is it sound?", parents=[common])
+    return parser
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; returns the exit status."""
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    try:
+        args = _parser().parse_args(given)
+        args.json = getattr(args, "json", False)
+        args.config = getattr(args, "config", config.DEFAULT_PATH)
+        if args.command == "run":
+            from hivetalk_scheduler.run import run
+
+            run(config.load(args.config))
+            return 0
+        module = import_module(f"hivetalk_scheduler.commands.{args.command.replace('-', '_')}")
+        return int(module.main(args))
+    except SchedulerError as error:
+        name = "run-failed" if given[:1] == ["run"] or "run" in given else "error"
+        log.error(name, status=error.status, error=str(error))
+        return error.status
+    except KeyboardInterrupt:
+        return 130
+    except BrokenPipeError:
+        # The reader went away; there is nobody left to tell.
+        sys.stderr.close()
+        return 0

@@ -1,0 +1,1 @@
+"""The commands other than ``run``, one module each; imported when called."""

@@ -1,0 +1,164 @@
+"""``db migrate`` and ``db check``: the scheduler's schema."""
+
+import argparse
+import json
+import sys
+from typing import Any
+
+from psycopg import sql as compose
+
+from hivetalk_scheduler import config, sql
+from hivetalk_scheduler.database import Connection, connect, translated
+from hivetalk_scheduler.errors import ConfigError, UsageError
+
+LOCK = 0x48495645
+"""The advisory lock (of the transaction, so that a pooler does no harm) that keeps two migrations apart."""
+
+
+def main(args: argparse.Namespace) -> int:
+    """Run the subcommand; raises SchedulerError."""
+    return migrate(args) if args.subcommand == "migrate" else check(args)
+
+
+def migrate(args: argparse.Namespace) -> int:
+    """Apply what is missing, all of it or nothing, and grant; prints what was done."""
+    password = sys.stdin.readline().rstrip("\n") if args.password_stdin else None
+    if args.password_stdin and not password:
+        raise UsageError("--password-stdin: standard input holds no password")
+    settings = config.Config() if args.url else config.load(args.config)
+    connection = connect(settings, args.url, password)
+    applied = []
+    with translated(), connection.transaction():
+        connection.execute("SELECT pg_advisory_xact_lock(%s)", [LOCK])
+        have = _version(connection)
+        newest = sql.migrations()[-1].version
+        if have > newest:
+            raise ConfigError(f"the schema is at version {have}, newer than this release knows ({newest})")
+        if have == 0:
+            connection.execute("CREATE SCHEMA IF NOT EXISTS hivetalk_scheduler")
+        for migration in sql.migrations():
+            if migration.version > have:
+                connection.execute(migration.path.read_bytes())
+                connection.execute(
+                    "INSERT INTO hivetalk_scheduler.migration (version, name) VALUES (%s, %s)",
+                    [migration.version, migration.name],
+                )
+                applied.append(f"{migration.version:04d} {migration.name}")
+        if args.grant_to:
+            role = compose.Identifier(args.grant_to).as_string(connection)
+            connection.execute(sql.grants().format(role=role).encode())
+    if args.json:
+        print(json.dumps({"applied": applied, "version": newest}))
+    else:
+        print("\n".join(f"applied {name}" for name in applied) or f"up to date at version {newest}")
+    return 0
+
+
+def _version(connection: Connection) -> int:
+    row = connection.execute(
+        "SELECT to_regclass('hivetalk_scheduler.migration') IS NOT NULL AS there"
+    ).fetchone()
+    if not row or not row["there"]:
+        return 0
+    row = connection.execute(
+        "SELECT coalesce(max(version), 0) AS version FROM hivetalk_scheduler.migration"
+    ).fetchone()
+    return int(row["version"]) if row else 0
+
+
+TABLES = {
+    "event_source": "SELECT",
+    "migration": "SELECT",
+    **dict.fromkeys(
+        ("watermark", "destination", "delivery", "payload", "run", "test_event"), "SELECT, INSERT, UPDATE"
+    ),
+}
+
+
+def check(args: argparse.Namespace) -> int:
+    """Print one line for each thing checked; 0, or 78 if the schema or a grant is wrong, or 65 for bad rows."""
+    connection = connect(config.load(args.config))
+    found: list[dict[str, Any]] = []
+
+    def add(what: str, ok: bool, text: str, status: int = 78) -> None:
+        found.append({"check": what, "ok": ok, "text": text, "status": 0 if ok else status})
+
+    with translated(), connection.transaction():
+        connection.execute("SET TRANSACTION READ ONLY")
+        add(
+            "connection",
+            True,
+            f"PostgreSQL {connection.info.server_version // 10000}, {connection.info.dbname}",
+        )
+        have, newest = _version(connection), sql.migrations()[-1].version
+        mend = (
+            "run hivetalk-scheduler db migrate as the owner"
+            if have < newest
+            else "deploy the newer release here, too"
+        )
+        add(
+            "schema",
+            have == newest,
+            f"version {have}" + ("" if have == newest else f", needed {newest}: {mend}"),
+        )
+        if have == newest:
+            _check_grants(connection, add)
+        if all(line["ok"] for line in found):
+            _check_rows(connection, add)
+    if args.json:
+        print(json.dumps(found))
+    else:
+        for line in found:
+            print(f"{'ok  ' if line['ok'] else 'FAIL'} {line['check']}: {line['text']}")
+    return max((int(line["status"]) for line in found), default=0)
+
+
+def _check_grants(connection: Connection, add: Any) -> None:
+    missing = []
+    for table, rights in TABLES.items():
+        for right in rights.split(", "):
+            row = connection.execute(
+                "SELECT has_schema_privilege('hivetalk_scheduler', 'USAGE') "
+                "AND has_table_privilege(%s, %s) AS granted",
+                [f"hivetalk_scheduler.{table}", right],
+            ).fetchone()
+            if not row or not row["granted"]:
+                missing.append(f"{right} on {table}")
+    text = (
+        "missing: " + ", ".join(missing) + "; run hivetalk-scheduler db migrate --grant-to ROLE as the owner"
+    )
+    add("grants", not missing, text if missing else "complete")
+
+
+def _check_rows(connection: Connection, add: Any) -> None:
+    row = connection.execute(
+        "SELECT count(*) FILTER (WHERE ends_at < starts_at) AS reversed, "
+        "count(*) FILTER (WHERE starts_at IS NULL) AS startless, "
+        "count(*) FILTER (WHERE octet_length(event_id::text) > 500) AS oversized "
+        "FROM hivetalk_scheduler.event_source "
+        "WHERE starts_at IS NULL OR starts_at > now() - interval '1 day' OR ends_at > now()"
+    ).fetchone()
+    assert row is not None  # noqa: S101 - an aggregate always gives a row
+    problems = {
+        "end before start (announced live, never ended)": row["reversed"],
+        "without start_time (never announced)": row["startless"],
+        "id longer than 500 bytes (never announced)": row["oversized"],
+    }
+    bad = [f"{n} {what}" for what, n in problems.items() if n]
+    add("events", not bad, "; ".join(bad) + ": correct these rows" if bad else "no malformed row", 65)
+    connection.execute("SET LOCAL enable_seqscan = off")
+    for column in ("starts_at", "ends_at"):
+        lines = connection.execute(
+            compose.SQL(
+                "EXPLAIN SELECT FROM hivetalk_scheduler.event_source WHERE {} > now() AND {} < now() + interval '4 min'"
+            ).format(*[compose.Identifier(column)] * 2)
+        ).fetchall()
+        scans = [
+            line["QUERY PLAN"]
+            for line in lines
+            if "Seq Scan" in line["QUERY PLAN"] and "room" not in line["QUERY PLAN"]
+        ]
+        text = (
+            f"no index on {column}: every run reads the whole table; CREATE INDEX CONCURRENTLY ON its column"
+        )
+        add(f"index on {column}", not scans, text if scans else "used", 0)

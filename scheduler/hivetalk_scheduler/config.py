@@ -1,0 +1,230 @@
+"""The configuration: ``config.toml`` and the secrets that systemd hands over as credentials.
+
+A key of the file has the name of the Ansible variable without its prefix ``hivetalk_scheduler_``.
+"""
+
+import math
+import os
+import tomllib
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from hivetalk_scheduler.errors import ConfigError
+
+DEFAULT_PATH = "/etc/hivetalk-scheduler/config.toml"
+
+START_UP = 0.35
+"""Seconds, at most, from a tick that has elapsed to the first query of its run (measured: 0.25 to 0.31)."""
+GRACE = 5.0
+"""Seconds that a run keeps free before its time-out, to finish what is in flight."""
+
+
+@dataclass(frozen=True, slots=True)
+class Secrets:
+    """What systemd's ``LoadCredential=`` provides, one file each in ``$CREDENTIALS_DIRECTORY``."""
+
+    nostr_nsec: str | None = field(default=None, repr=False)
+    webhook_secret: str | None = field(default=None, repr=False)
+    database_password: str | None = field(default=None, repr=False)
+    destinations: tuple[str, ...] = field(default=(), repr=False)
+    """Destinations whose URL is itself a secret, one a line."""
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """Every setting; times are seconds."""
+
+    database_url: str = "postgresql:///hivetalk"
+    destinations: tuple[str, ...] = ("journal:",)
+    interval: int = 60
+    on_calendar: str = ""
+    jitter: float = 5
+    accuracy: float = 1
+    timeout: int = 180
+    window_behind: int = 120
+    window_ahead: int = 120
+    hold: bool = True
+    lead: float = 0
+    batch_size: int = 500
+    concurrency: int = 16
+    delivery_timeout: float = 10
+    max_attempts: int = 200
+    max_lateness: int = 86_400
+    room_url: str = "https://hivetalk.org/join/{room}"
+    room_relays: str = "public"
+    topics: tuple[str, ...] = ("hivetalk", "livestream")
+    write_back: bool = True
+    secrets: Secrets = field(default_factory=Secrets)
+
+
+_LOW_HIGH: dict[str, tuple[float, float]] = {
+    "interval": (1, 3600),
+    "jitter": (0, 3600),
+    "accuracy": (0.000001, 3600),
+    "timeout": (5, 86_400),
+    "window_behind": (0, 86_400),
+    "window_ahead": (0, 86_400),
+    "lead": (0, 3600),
+    "batch_size": (1, 10_000),
+    "concurrency": (1, 1000),
+    "delivery_timeout": (0.1, 300),
+    "max_attempts": (1, 1000),
+    "max_lateness": (60, 365 * 86_400),
+}
+"""The range of each number, ends included."""
+
+
+def load(path: str) -> Config:
+    """Read and check the file at `path` and the credentials; raises ConfigError."""
+    try:
+        text = Path(path).read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise ConfigError(
+            f"{path} does not exist: deploy the role, or name another file with --config"
+        ) from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path} cannot be read: {error}") from None
+    return parse(text, path, read_secrets(os.environ.get("CREDENTIALS_DIRECTORY")))
+
+
+def parse(text: str, path: str = "config.toml", secrets: Secrets | None = None) -> Config:
+    """Check the TOML in `text`; every problem is named in one ConfigError."""
+    try:
+        given = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(f"{path} is not TOML: {error}") from None
+    known = {f.name: f.default for f in fields(Config) if f.name != "secrets"}
+    problems = []
+    values: dict[str, Any] = {}
+    for name, value in given.items():
+        if name not in known:
+            import difflib
+
+            close = difflib.get_close_matches(name, known, 1)
+            problems.append(f"{name}: no such setting" + (f"; did you mean {close[0]}?" if close else ""))
+            continue
+        problem = _problem(name, value, known[name])
+        if problem:
+            problems.append(problem)
+        else:
+            values[name] = tuple(value) if isinstance(value, list) else value
+    config = Config(**values, secrets=secrets or Secrets())
+    if not problems:
+        problems = _misfits(config) + _bad_texts(config)
+    if problems:
+        raise ConfigError(f"{path}: " + "\n".join(problems))
+    return config
+
+
+def _problem(name: str, value: object, default: object) -> str | None:
+    """What is wrong with one value by itself."""
+    if isinstance(default, bool) or isinstance(value, bool):
+        if not (isinstance(default, bool) and isinstance(value, bool)):
+            wanted = "true or false" if isinstance(default, bool) else type(default).__name__
+            return f"{name} is {value!r}: it takes {wanted}"
+    elif name in _LOW_HIGH:
+        low, high = _LOW_HIGH[name]
+        whole = isinstance(default, int) and name not in ("jitter", "accuracy", "lead", "delivery_timeout")
+        if not isinstance(value, int) if whole else not isinstance(value, (int, float)):
+            return f"{name} is {value!r}: it takes a {'whole ' if whole else ''}number of {low:g} to {high:g}"
+        if not low <= value <= high or math.isnan(value):  # type: ignore[operator,arg-type]  # checked above
+            return f"{name} is {value!r}: it takes {low:g} to {high:g}"
+    elif isinstance(default, tuple):
+        if not isinstance(value, list) or not all(isinstance(item, str) and item for item in value):
+            return f"{name} is {value!r}: it takes a list of strings"
+    elif not isinstance(value, str):
+        return f"{name} is {value!r}: it takes a string"
+    return None
+
+
+def longest_hold(config: Config) -> float:
+    """Seconds that a run may last while it holds: to the next tick that has surely elapsed, and up to one
+    second more, since hand-overs lie between whole seconds."""
+    return config.interval + config.jitter + config.accuracy + START_UP + 1
+
+
+def _misfits(config: Config) -> list[str]:
+    """Which settings do not fit each other, and what would."""
+    problems = []
+    c = config
+    if not c.on_calendar and not (
+        60 % c.interval == 0 if c.interval < 60 else 3600 % c.interval == 0 and c.interval % 60 == 0
+    ):
+        problems.append(
+            f"interval is {c.interval}: a calendar timer ticks evenly only if it divides 60, or is a multiple of "
+            "60 that divides 3600; take such a number, or set on_calendar"
+        )
+    if c.jitter >= c.interval:
+        problems.append(
+            f"jitter ({c.jitter:g}) and interval ({c.interval}): the jitter must be shorter than the interval"
+        )
+    if c.accuracy >= c.interval:
+        problems.append(
+            f"accuracy ({c.accuracy:g}) and interval ({c.interval}): the accuracy must be finer than the interval"
+        )
+    ahead = math.ceil(longest_hold(c) + c.lead)
+    if c.hold and c.window_ahead < ahead:
+        problems.append(
+            f"window_ahead ({c.window_ahead}) and interval + jitter + accuracy ({c.interval + c.jitter + c.accuracy:g}): "
+            f"a run must see what falls due before the next one; set window_ahead to at least {ahead}"
+        )
+    if c.window_behind < c.interval:
+        problems.append(
+            f"window_behind ({c.window_behind}) and interval ({c.interval}): the windows of two runs must overlap; "
+            f"set window_behind to at least {c.interval}"
+        )
+    needed = math.ceil((longest_hold(c) if c.hold else 0) + c.delivery_timeout + GRACE)
+    if c.timeout < needed:
+        problems.append(
+            f"timeout ({c.timeout}) and {'interval + jitter + accuracy' if c.hold else 'delivery_timeout'}: "
+            f"a run needs up to {needed} s; set timeout to at least {needed}"
+        )
+    return problems
+
+
+def _bad_texts(config: Config) -> list[str]:
+    from hivetalk_scheduler import destinations
+
+    problems = []
+    if config.room_url.count("{room}") != 1 or urlsplit(config.room_url).scheme not in ("https", "http"):
+        problems.append(
+            f"room_url is {config.room_url!r}: it takes an http(s) URL that contains {{room}} once"
+        )
+    if config.room_relays not in ("public", "any", "none"):
+        problems.append(f"room_relays is {config.room_relays!r}: it takes public, any or none")
+    if not config.database_url.startswith(("postgresql://", "postgres://")):
+        problems.append("database_url: it takes a URL that begins with postgresql://")
+    elif urlsplit(config.database_url).password is not None or "password=" in config.database_url:
+        problems.append("database_url contains a password: put it in the credential database_password")
+    secret = config.secrets.destinations
+    for url in (*config.destinations, *secret):
+        try:
+            destinations.check(url, secret=url in secret)
+        except ValueError as error:
+            problems.append(f"destinations: {error}")
+    return problems
+
+
+def read_secrets(directory: str | None) -> Secrets:
+    """The credentials in `directory` (systemd.exec(5), CREDENTIALS_DIRECTORY); all absent if it is None."""
+    if directory is None:
+        return Secrets()
+
+    def read(name: str) -> str | None:
+        try:
+            return (Path(directory) / name).read_text(encoding="utf-8").strip() or None
+        except FileNotFoundError:
+            return None
+        except (OSError, UnicodeDecodeError) as error:
+            raise ConfigError(f"the credential {name} cannot be read: {type(error).__name__}") from None
+
+    return Secrets(
+        nostr_nsec=read("nostr_nsec"),
+        webhook_secret=read("webhook_secret"),
+        database_password=read("database_password"),
+        destinations=tuple(
+            line.strip() for line in (read("destinations") or "").splitlines() if line.strip()
+        ),
+    )

@@ -1,0 +1,106 @@
+"""Connecting to PostgreSQL: how, for how long, and what an error means."""
+
+import contextlib
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+import psycopg
+from psycopg.abc import Buffer
+from psycopg.adapt import Loader
+from psycopg.pq import Format
+
+from hivetalk_scheduler import errors
+
+if TYPE_CHECKING:
+    from hivetalk_scheduler.config import Config
+
+Row = dict[str, Any]
+Connection = psycopg.Connection[Row]
+
+_EPOCH = 946_684_800_000_000
+"""2000-01-01, PostgreSQL's epoch, in microseconds since the Unix epoch."""
+_INFINITE = (2**63 - 1, -(2**63))
+
+
+class _Microseconds(Loader):
+    """timestamptz in binary form as microseconds since the Unix epoch; an infinite one as None."""
+
+    format = Format.BINARY
+
+    def load(self, data: Buffer) -> int | None:
+        value = int.from_bytes(data, "big", signed=True)
+        return None if value in _INFINITE else value + _EPOCH
+
+
+def connect(config: "Config", url: str | None = None, password: str | None = None) -> Connection:
+    """A connection in autocommit mode that leaves no state in the session, so that a transaction-mode pooler may
+    stand between. `url` and `password` replace the configured ones.
+
+    Raises DatabaseUnavailable or ConfigError.
+    """
+    from psycopg.rows import dict_row
+
+    secret = password if password is not None else (None if url else config.secrets.database_password)
+    given = psycopg.conninfo.conninfo_to_dict(url or config.database_url)
+    # Only what the URL does not say itself.
+    options: dict[str, Any] = {
+        "application_name": "hivetalk-scheduler",
+        "connect_timeout": 5,
+        "keepalives_idle": 10,
+        "keepalives_interval": 5,
+        "keepalives_count": 3,
+        "tcp_user_timeout": 30_000,
+        "target_session_attrs": "read-write",
+    }
+    if secret is not None:
+        options["password"] = secret
+    with translated():
+        connection = psycopg.Connection.connect(
+            psycopg.conninfo.make_conninfo(**{**options, **given}),
+            autocommit=True,
+            prepare_threshold=None,
+            row_factory=dict_row,
+        )
+    connection.adapters.register_loader("timestamptz", _Microseconds)
+    return connection
+
+
+@contextlib.contextmanager
+def translated() -> Iterator[None]:
+    """Turn psycopg's errors into the scheduler's, each with what to do."""
+    try:
+        yield
+    except psycopg.Error as error:
+        raise translate(error) from error
+
+
+def translate(error: psycopg.Error) -> errors.SchedulerError:
+    """The scheduler's error for one of psycopg's."""
+    e = psycopg.errors
+    text = " ".join(str(error).split())
+    if isinstance(
+        error,
+        (
+            e.InsufficientPrivilege,
+            e.UndefinedTable,
+            e.UndefinedColumn,
+            e.UndefinedFunction,
+            e.InvalidSchemaName,
+        ),
+    ):
+        if isinstance(error, e.InsufficientPrivilege):
+            mend = "grant it: hivetalk-scheduler db migrate --grant-to ROLE, as the owner"
+        else:
+            mend = "migrate: hivetalk-scheduler db migrate, as the owner"
+        return errors.ConfigError(f"database: {text}; {mend}")
+    if isinstance(error, (e.InvalidPassword, e.InvalidAuthorizationSpecification, e.InvalidCatalogName)):
+        return errors.ConfigError(
+            f"database: {text}; check database_url and the credential database_password"
+        )
+    if isinstance(error, (psycopg.OperationalError, psycopg.InterfaceError, e.ReadOnlySqlTransaction)):
+        if "authentication failed" in text or "does not exist" in text:
+            return errors.ConfigError(
+                f"database: {text}; check database_url and the credential database_password"
+            )
+        return errors.DatabaseUnavailable(f"database: {text}; the next run tries again")
+    return errors.DataError(f"database: {text}")

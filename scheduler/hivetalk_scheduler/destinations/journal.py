@@ -1,0 +1,34 @@
+"""``journal:``: one structured line on standard error, which systemd keeps in its journal."""
+
+from hivetalk_scheduler import log
+from hivetalk_scheduler.destinations import Destination
+from hivetalk_scheduler.message import Answer, Message
+from hivetalk_scheduler.payload import iso
+
+
+class Journal(Destination):
+    """Logs the event's fields; the room's key is not one of them."""
+
+    async def send(self, message: Message) -> Answer:
+        """Write the line; a standard error that takes no writes is worth a retry."""
+        event = message.event
+        try:
+            log.notice(
+                "event",
+                event=event.id,
+                transition=message.transition,
+                due=iso(message.due_at),
+                name=event.name,
+                summary=event.summary or None,
+                image=event.image or None,
+                starts=iso(event.starts_at),
+                ends=iso(event.ends_at),
+                identifier=event.identifier,
+                room=event.room_name,
+                npub=event.room_npub,
+                relay=event.room_relay_url,
+                test=event.test or None,
+            )
+        except OSError as error:
+            return Answer("retry", f"standard error: {error.strerror}")
+        return Answer("done")

@@ -1,0 +1,204 @@
+"""Firing: hold what is due soon, claim it when it is due, send it, and record what became of it."""
+
+import asyncio
+import contextlib
+from collections import defaultdict
+from collections.abc import Callable
+from typing import TypeVar
+
+from hivetalk_scheduler import destinations, log
+from hivetalk_scheduler.catch import Catcher
+from hivetalk_scheduler.claims import Claims
+from hivetalk_scheduler.clock import Clock
+from hivetalk_scheduler.config import Config
+from hivetalk_scheduler.database import connect
+from hivetalk_scheduler.destinations import Destination
+from hivetalk_scheduler.errors import DatabaseUnavailable
+from hivetalk_scheduler.event import SECOND, Event
+from hivetalk_scheduler.judge import Verdict
+from hivetalk_scheduler.lane import Lane, Ready
+from hivetalk_scheduler.message import Answer
+from hivetalk_scheduler.store import Completion, Delivery, Store
+
+T = TypeVar("T")
+
+RECATCH = 2.0
+"""Seconds between two catches while a run holds."""
+PREPARE = 5.0
+"""Seconds before its due time at which a delivery is signed and its destination connected."""
+STOP_GRACE = 3.0
+"""Seconds that SIGTERM leaves what is in flight."""
+BATCHES = 4
+"""Batches that may be in flight at once: what bounds the memory of a run."""
+SOON = SECOND // 10
+"""Microseconds to wait for something due that cannot be claimed yet."""
+
+
+class Firing:
+    """The firing of one run; `hold_end` and `deadline` are microseconds on the database's clock."""
+
+    def __init__(
+        self,
+        store: Store,
+        clock: Clock,
+        config: Config,
+        catcher: Catcher,
+        run: str,
+        hold_end: int,
+        deadline: int,
+    ) -> None:
+        self._store, self._clock, self._config, self._catcher = store, clock, config, catcher
+        self._hold_end, self._deadline = hold_end, deadline
+        self._lanes: dict[str, Lane] = {}
+        self._in_flight = 0
+        self._answered: list[Completion] = []
+        self._answers = asyncio.Event()
+        self._nudge = asyncio.Event()
+        self._database = asyncio.Lock()
+        self._stopping = False
+        self._claims = Claims(store, clock, config, run, self._find)
+        self.caught = 0
+        self.counts = self._claims.counts
+
+    def stop(self) -> None:
+        """Claim nothing more, hand back what waits, and end soon."""
+        self._stopping = True
+        self._nudge.set()
+
+    async def fire(self) -> None:
+        """Fire until the hold is over and nothing is in flight, or until the deadline; raises SchedulerError."""
+        tasks = {asyncio.create_task(self._loop()), asyncio.create_task(self._flush())}
+        try:
+            done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+            for task in done:
+                task.result()
+        finally:
+            grace = STOP_GRACE if self._stopping else self._config.delivery_timeout
+            await asyncio.gather(*(lane.stop(grace) for lane in self._lanes.values()))
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+            async with self._database:  # a flush that was cancelled goes on in its thread
+                pass
+            if self._answered:
+                await self._query(self._claims.complete, self._answered)
+
+    async def _loop(self) -> None:
+        recatch_at = self._clock.now() + round(RECATCH * SECOND)
+        while not self._stopping and self._clock.now() < self._deadline:
+            self._nudge.clear()
+            room = BATCHES * self._config.batch_size - self._in_flight
+            if room > 0 and await self._take(min(room, self._config.batch_size)):
+                continue
+            now = self._clock.now()
+            if now >= recatch_at:
+                self.caught += await self._query(self._recatch)
+                recatch_at = now + round(RECATCH * SECOND)
+                continue
+            wake = await self._prepare(now)
+            if wake is None:
+                return
+            wait = (min(wake, recatch_at) - self._clock.now()) / SECOND
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._nudge.wait(), max(wait, 0.0005))
+
+    async def _take(self, limit: int) -> int:
+        """Claim what is due and give it to its lanes; returns how many rows were claimed."""
+        now = self._clock.now()
+        busy = [
+            name
+            for name, lane in self._lanes.items()
+            if lane.rests_until > now or len(lane) >= self._config.batch_size
+        ]
+        ready, claimed = await self._query(self._claims.take, limit, busy)
+        self._in_flight += len(ready)
+        by_lane: defaultdict[str, list[Ready]] = defaultdict(list)
+        for item in ready:
+            by_lane[item.delivery.destination].append(item)
+        for name, items in by_lane.items():
+            self._lanes[name].put(items)
+        return claimed
+
+    async def _prepare(self, now: int) -> int | None:
+        """Get ready for what falls due next; returns when to look again, None when the hold is over."""
+        ahead = await self._query(self._ahead, max(self._hold_end, now))
+        ahead = [
+            d
+            for d in ahead
+            if d.destination not in self._lanes or self._lanes[d.destination].rests_until <= now
+        ]
+        due = any(d.next_at <= now for d in ahead)
+        later = [d for d in ahead if d.next_at > now]
+        soon = now + round(PREPARE * SECOND)
+        near = [d for d in later if d.next_at <= soon]
+        if near:
+            await self._query(self._claims.build_ahead, near)
+            names = {d.destination for d in near} & self._lanes.keys()
+            await asyncio.gather(*(self._lanes[name].destination.open() for name in names))
+        if now >= self._hold_end:
+            return now + SOON if due or self._in_flight else None
+        wakes = [self._hold_end]
+        if due:
+            wakes.append(now + SOON)
+        if later:
+            first = later[0].next_at
+            wakes.append(first if first <= soon else first - round(PREPARE * SECOND))
+        return min(wakes)
+
+    def _ahead(self, until: int) -> list[Delivery]:
+        with self._store.transaction():
+            return self._store.ahead(until, self._config.batch_size)
+
+    def _recatch(self) -> int:
+        with self._store.transaction():
+            return self._catcher.catch(late=self._catcher.more)[2]
+
+    def _find(self, name: str, event: Event) -> Destination | Verdict:
+        """The destination `name`, in its lane; a room's relay only while it is the room's."""
+        if name not in self._lanes:
+            url = self._catcher.urls.get(name)
+            if url is None and name != (event.room_relay_url or "").strip().rstrip("/"):
+                return Verdict("cancelled", "no longer a destination")
+            try:
+                destination = destinations.create(url or name, self._config, of_room=url is None)
+            except ValueError as error:
+                return Verdict("dead", str(error))
+            margin = self._config.delivery_timeout + 1
+            self._lanes[name] = Lane(destination, self._clock, margin, self._report)
+        return self._lanes[name].destination
+
+    def _report(self, ready: Ready, answer: Answer | None, fired_at: int | None) -> None:
+        self._in_flight -= 1
+        self._answered.append(self._claims.completion(ready, answer, fired_at))
+        self._answers.set()
+
+    async def _flush(self) -> None:
+        """Record answers as they come; what comes during one transaction goes with the next."""
+        while True:
+            await self._answers.wait()
+            self._answers.clear()
+            batch = self._answered[:]
+            await self._query(self._claims.complete, batch)
+            del self._answered[: len(batch)]
+            self._nudge.set()
+
+    async def _query(self, call: Callable[..., T], *arguments: object) -> T:
+        """Run `call` in a thread, alone; over a new connection where the old one broke, until the deadline."""
+        pause = 0.2
+        while True:
+            try:
+                async with self._database:
+                    return await asyncio.to_thread(call, *arguments)
+            except DatabaseUnavailable as error:
+                if self._stopping or self._clock.now() + pause * SECOND > self._deadline:
+                    raise
+                log.warning("database-lost", error=str(error), retry_in_s=pause)
+                await asyncio.sleep(pause)
+                pause = min(pause * 2, 5.0)
+                with contextlib.suppress(DatabaseUnavailable):
+                    async with self._database:
+                        await asyncio.to_thread(self._reconnect)
+
+    def _reconnect(self) -> None:
+        self._store.connection.close()
+        self._store.connection = connect(self._config)

@@ -1,0 +1,115 @@
+"""A lane: one destination in one run, with what waits for it."""
+
+import asyncio
+from collections import deque
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+from hivetalk_scheduler.clock import Clock
+from hivetalk_scheduler.destinations import Destination
+from hivetalk_scheduler.event import SECOND, Event
+from hivetalk_scheduler.message import Answer, Message
+from hivetalk_scheduler.store import Delivery, Payload
+
+FAILURES = 3
+"""Failed sends in a row after which a lane rests: a dead destination is probed, not hammered."""
+REST = 5.0
+"""Seconds of the first rest; each further one is twice as long."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """A claimed delivery with everything that it takes to send it."""
+
+    delivery: Delivery
+    event: Event
+    payload: Payload | None
+
+
+class Lane:
+    """Sends to one destination, as many at once as it takes.
+
+    `report(ready, answer, fired_at)` is called once for each; `answer` is None for one that is handed back unsent.
+    """
+
+    def __init__(
+        self,
+        destination: Destination,
+        clock: Clock,
+        margin: float,
+        report: Callable[[Ready, Answer | None, int | None], None],
+    ) -> None:
+        self.destination = destination
+        self._clock = clock
+        self._margin = round(margin * SECOND)
+        self._report = report
+        self._queue: deque[Ready] = deque()
+        self._workers: set[asyncio.Task[None]] = set()
+        self._failures = 0
+        self._rests = 0
+        self.rests_until = 0
+
+    def __len__(self) -> int:
+        return len(self._queue)
+
+    def put(self, items: Iterable[Ready]) -> None:
+        """Queue `items` and see that enough workers run."""
+        self._queue.extend(items)
+        while len(self._workers) < min(self.destination.concurrency, len(self._queue)):
+            worker = asyncio.get_running_loop().create_task(self._work())
+            self._workers.add(worker)
+            worker.add_done_callback(self._workers.discard)
+
+    async def _work(self) -> None:
+        while self._queue:
+            ready = self._queue.popleft()
+            fired_at = self._clock.now()
+            if fired_at + self._margin > ready.delivery.next_at:
+                # The lease might end during the send, and another run might send it, too.
+                self._report(ready, None, None)
+                continue
+            payload = ready.payload
+            message = Message(
+                ready.event,
+                ready.delivery.transition,
+                ready.delivery.due_at,
+                payload.message_id if payload else "",
+                payload.body.encode() if payload else b"",
+                ready.delivery.attempts + 1,
+                (fired_at - ready.delivery.due_at) / SECOND,
+            )
+            try:
+                answer = await self.destination.send(message)
+            except asyncio.CancelledError:
+                self._report(ready, Answer("retry", "stopped while sending"), fired_at)
+                raise
+            except Exception as error:  # a destination's bug costs only its own deliveries
+                answer = Answer("retry", f"{type(error).__name__}: {error}"[:500])
+            self._report(ready, answer, fired_at)
+            self._learn(answer)
+
+    def _learn(self, answer: Answer) -> None:
+        if answer.verdict != "retry":
+            self._failures = self._rests = 0
+            return
+        self._failures += 1
+        now = self._clock.now()
+        if self._failures >= FAILURES and now >= self.rests_until:
+            self.rests_until = now + round(REST * 2 ** min(self._rests, 6) * SECOND)
+            self._rests += 1
+            self.hand_back()
+
+    def hand_back(self) -> None:
+        """Report everything that waits as unsent."""
+        while self._queue:
+            self._report(self._queue.popleft(), None, None)
+
+    async def stop(self, grace: float) -> None:
+        """Hand back what waits, give what is in flight `grace` seconds, and close."""
+        self.hand_back()
+        if self._workers:
+            _, late = await asyncio.wait(self._workers, timeout=grace)
+            for worker in late:
+                worker.cancel()
+            await asyncio.gather(*late, return_exceptions=True)
+        await self.destination.close()

@@ -1,0 +1,39 @@
+"""The SQL files: named statements, the grants, and the migrations in order."""
+
+import re
+from pathlib import Path
+from typing import NamedTuple
+
+_HERE = Path(__file__).parent
+
+
+class Migration(NamedTuple):
+    """One step of the schema, forward only."""
+
+    version: int
+    name: str
+    path: Path
+
+
+def queries() -> dict[str, str]:
+    """The statements of queries.sql by name, without their comments."""
+    parts = re.split(r"(?m)^-- name: (\w+)\n", (_HERE / "queries.sql").read_text(encoding="utf-8"))
+    found = {
+        name: re.sub(r"(?m)\s*-- .*$", "", body).strip()
+        for name, body in zip(parts[1::2], parts[2::2], strict=True)
+    }
+    found["catch"] = found["catch"].replace("/* wanted */", found["wanted"])
+    return found
+
+
+def migrations() -> list[Migration]:
+    """Every migration, oldest first; a file is named NNNN_name.sql."""
+    return sorted(
+        Migration(int(path.name[:4]), path.stem[5:], path)
+        for path in (_HERE / "migrations").glob("[0-9]*_*.sql")
+    )
+
+
+def grants() -> str:
+    """The grants for the scheduler's role, which takes the place of ``{role}``."""
+    return (_HERE / "grants.sql").read_text(encoding="utf-8")

@@ -1,0 +1,146 @@
+-- Every statement of the scheduler, by name. `%(x)s` are bound parameters; nothing else is ever put into the text.
+
+-- name: begin
+-- The limits are local to the transaction: a pooler may hand the next one to another session.
+BEGIN;
+SET LOCAL statement_timeout = '30s';
+SET LOCAL lock_timeout = '5s';
+SET LOCAL idle_in_transaction_session_timeout = '30s'
+
+-- name: look
+SELECT clock_timestamp() AS now,
+       (SELECT max(version) FROM hivetalk_scheduler.migration) AS version,
+       (SELECT origin FROM hivetalk_scheduler.watermark) AS origin,
+       (SELECT caught_to FROM hivetalk_scheduler.watermark) AS caught_to,
+       ARRAY(SELECT name FROM hivetalk_scheduler.destination WHERE name = ANY(%(names)s)) AS known
+
+-- name: start_watermark
+INSERT INTO hivetalk_scheduler.watermark (origin, caught_to) VALUES (%(origin)s, %(origin)s) ON CONFLICT DO NOTHING
+
+-- name: start_destinations
+INSERT INTO hivetalk_scheduler.destination (name, origin)
+SELECT unnest(%(names)s::text[]), %(origin)s ON CONFLICT DO NOTHING
+
+-- name: wanted
+-- The deliveries that the events in the window call for and that are not there yet.
+-- An end before its start is no end (the row is reported when it fires).
+SELECT c.event_id, c.test, c.transition, c.due_at, d.destination, c.status
+  FROM (SELECT event_id::text AS event_id, false AS test, 'live' AS transition, starts_at AS due_at, room_relay_url, status
+          FROM hivetalk_scheduler.event_source
+         WHERE starts_at > %(lower)s AND starts_at <= %(upper)s AND NOT cancelled
+         UNION ALL
+        SELECT event_id::text, false, 'ended', ends_at, room_relay_url, status
+          FROM hivetalk_scheduler.event_source
+         WHERE ends_at > %(lower)s AND ends_at <= %(upper)s AND NOT cancelled AND ends_at >= starts_at
+         UNION ALL
+        SELECT event_id, true, 'live', starts_at, NULL, NULL
+          FROM hivetalk_scheduler.test_event WHERE starts_at > %(lower)s AND starts_at <= %(upper)s
+         UNION ALL
+        SELECT event_id, true, 'ended', ends_at, NULL, NULL
+          FROM hivetalk_scheduler.test_event WHERE ends_at > %(lower)s AND ends_at <= %(upper)s) AS c
+ CROSS JOIN LATERAL (
+        SELECT k.name AS destination FROM hivetalk_scheduler.destination AS k
+         WHERE k.name = ANY(%(names)s) AND c.due_at >= k.origin
+         UNION
+        SELECT left(regexp_replace(btrim(c.room_relay_url), '/+$', ''), 500)
+         WHERE %(room_relays)s AND btrim(c.room_relay_url) <> '') AS d
+ WHERE octet_length(c.event_id) <= 500  -- what an index entry can hold; `db check` reports longer ones
+   AND NOT EXISTS (SELECT FROM hivetalk_scheduler.delivery AS x
+                    WHERE x.event_id = c.event_id AND x.test = c.test AND x.transition = c.transition
+                      AND x.due_at = c.due_at AND x.destination = d.destination)
+ ORDER BY c.due_at, c.event_id, c.transition, d.destination  -- one order, so that two runs cannot deadlock
+ LIMIT %(limit)s
+
+-- name: catch
+-- On the first run of all (`first`), what the predecessor recorded as sent is taken as sent.
+INSERT INTO hivetalk_scheduler.delivery
+       (event_id, test, transition, due_at, destination, next_at, state, completed_at, answer)
+SELECT w.event_id, w.test, w.transition, w.due_at, w.destination, w.due_at - make_interval(secs => %(lead)s),
+       CASE WHEN s.sent THEN 'superseded' ELSE 'pending' END,
+       CASE WHEN s.sent THEN clock_timestamp() END,
+       CASE WHEN s.sent THEN 'events.status said ' || w.status || ' before the first run' END
+  FROM (/* wanted */) AS w
+ CROSS JOIN LATERAL (
+        SELECT coalesce(%(first)s AND w.status IN ('ended:sent', w.transition || ':sent'), false) AS sent) AS s
+    ON CONFLICT DO NOTHING
+RETURNING due_at
+
+-- name: mark
+UPDATE hivetalk_scheduler.watermark SET caught_to = greatest(caught_to, %(now)s)
+
+-- name: start_run
+INSERT INTO hivetalk_scheduler.run
+       (id, host, release, started_at, window_from, window_to, clock_offset, caught, finished_at)
+VALUES (%(run)s, %(host)s, %(release)s, %(now)s, %(lower)s, %(upper)s, make_interval(secs => %(offset)s),
+        %(caught)s, CASE WHEN %(idle)s THEN clock_timestamp() END)
+
+-- name: finish_run
+UPDATE hivetalk_scheduler.run
+   SET finished_at = clock_timestamp(), caught = %(caught)s, delivered = %(delivered)s, retried = %(retried)s,
+       failed = %(failed)s
+ WHERE id = %(run)s
+
+-- name: ahead
+-- What may be claimed up to `until`, soonest first.
+SELECT id, event_id, test, transition, due_at, destination, next_at, claims, attempts
+  FROM hivetalk_scheduler.delivery
+ WHERE state = 'pending' AND next_at <= %(until)s
+ ORDER BY next_at LIMIT %(limit)s
+
+-- name: claim
+-- An `ended` waits while another run (or this one) is sending the same event's `live`.
+-- statement_timestamp() is never later than the clock, so nothing is claimed early.
+WITH due AS MATERIALIZED (
+    SELECT d.id FROM hivetalk_scheduler.delivery AS d
+     WHERE d.state = 'pending' AND d.next_at <= statement_timestamp() AND d.destination <> ALL(%(busy)s)
+       AND (d.transition = 'live' OR NOT EXISTS (
+            SELECT FROM hivetalk_scheduler.delivery AS l
+             WHERE l.event_id = d.event_id AND l.test = d.test AND l.transition = 'live'
+               AND l.destination = d.destination AND l.state = 'pending' AND l.claimed_by IS NOT NULL
+               AND l.next_at > statement_timestamp()))
+     ORDER BY d.next_at LIMIT %(limit)s
+       FOR UPDATE OF d SKIP LOCKED)
+UPDATE hivetalk_scheduler.delivery AS d
+   SET claimed_by = %(run)s, claims = d.claims + 1, next_at = clock_timestamp() + make_interval(secs => %(lease)s)
+  FROM due WHERE d.id = due.id
+RETURNING d.id, d.event_id, d.test, d.transition, d.due_at, d.destination, d.next_at, d.claims, d.attempts
+
+-- name: sources
+-- `ids` is an array literal of unknown type, so that the view's own type of event_id (and its index) is used.
+SELECT event_id::text AS id, left(name, 1000) AS name, left(summary, 10000) AS summary, left(image, 2000) AS image,
+       starts_at, ends_at, left(identifier, 500) AS identifier, left(room_name, 500) AS room_name,
+       left(room_npub, 200) AS room_npub, left(room_nsec, 200) AS room_nsec,
+       left(room_relay_url, 500) AS room_relay_url, coalesce(cancelled, false) AS cancelled, false AS test
+  FROM hivetalk_scheduler.event_source WHERE event_id = ANY(%(ids)s)
+
+-- name: test_sources
+SELECT event_id AS id, name, NULL AS summary, NULL AS image, starts_at, ends_at, NULL AS identifier,
+       NULL AS room_name, NULL AS room_npub, NULL AS room_nsec, NULL AS room_relay_url, false AS cancelled, true AS test
+  FROM hivetalk_scheduler.test_event WHERE event_id = ANY(%(ids)s::text[])
+
+-- name: payloads
+SELECT event_id, test, transition, due_at, format, message_id, created_at, body
+  FROM hivetalk_scheduler.payload WHERE event_id = ANY(%(ids)s)
+
+-- name: store_payloads
+INSERT INTO hivetalk_scheduler.payload (event_id, test, transition, due_at, format, message_id, created_at, body)
+SELECT * FROM unnest(%(event_ids)s::text[], %(tests)s::boolean[], %(transitions)s::text[], %(due_ats)s::timestamptz[],
+                     %(formats)s::text[], %(message_ids)s::text[], %(created_ats)s::bigint[], %(bodies)s::text[])
+    ON CONFLICT DO NOTHING
+
+-- name: complete
+-- Counts only where the claim is still this run's. `delay` is null where the delivery has ended; a delivery that is
+-- handed back without an attempt keeps its count.
+UPDATE hivetalk_scheduler.delivery AS d
+   SET state = c.state, attempts = d.attempts + c.attempted, claimed_by = NULL,
+       fired_at = coalesce(c.fired_at, d.fired_at), answer = c.answer,
+       next_at = CASE WHEN c.delay IS NULL THEN d.next_at ELSE clock_timestamp() + make_interval(secs => c.delay) END,
+       completed_at = CASE WHEN c.state <> 'pending' THEN clock_timestamp() END
+  FROM unnest(%(ids)s::bigint[], %(claims)s::integer[], %(states)s::text[], %(attempted)s::integer[],
+              %(fired_ats)s::timestamptz[], %(answers)s::text[], %(delays)s::float8[])
+       AS c(id, claims, state, attempted, fired_at, answer, delay)
+ WHERE d.id = c.id AND d.claims = c.claims AND d.claimed_by = %(run)s AND d.state = 'pending'
+RETURNING d.id
+
+-- name: write_back
+SELECT hivetalk_scheduler.write_back(%(event_ids)s::text[], %(statuses)s::text[], %(nostr_ids)s::text[])

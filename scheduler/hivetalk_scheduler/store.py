@@ -1,0 +1,254 @@
+"""Every statement that a run makes. All of its SQL goes through here; the texts are in ``sql/queries.sql``."""
+
+import contextlib
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import psycopg
+
+from hivetalk_scheduler import clock, sql
+from hivetalk_scheduler.clock import Clock
+from hivetalk_scheduler.database import Connection, Row, translated
+from hivetalk_scheduler.errors import ConfigError
+from hivetalk_scheduler.event import Event, Transition
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+Key = tuple[str, bool, str, int]
+"""An announcement: event id, test, transition, due_at."""
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What a run learns first; times in microseconds since the epoch."""
+
+    now: int
+    version: int | None
+    origin: int | None
+    caught_to: int | None
+    known: Sequence[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """A row of ``delivery`` that is claimed, or soon will be."""
+
+    id: int
+    event_id: str
+    test: bool
+    transition: Transition
+    due_at: int
+    destination: str
+    next_at: int
+    claims: int
+    attempts: int
+
+    @property
+    def key(self) -> Key:
+        """The announcement that this delivers."""
+        return (self.event_id, self.test, self.transition, self.due_at)
+
+
+@dataclass(frozen=True, slots=True)
+class Payload:
+    """The bytes of an announcement in one format."""
+
+    key: Key
+    format: str
+    message_id: str
+    created_at: int
+    """Unix seconds."""
+    body: str
+
+
+@dataclass(frozen=True, slots=True)
+class Completion:
+    """What becomes of a claimed delivery."""
+
+    delivery: Delivery
+    state: str
+    answer: str
+    attempted: bool
+    fired_at: int | None = None
+    delay: float | None = None
+    """Seconds until the next attempt, where the state stays pending."""
+    nostr_id: str | None = None
+
+
+def moment(microseconds: int) -> datetime:
+    """Microseconds since the epoch as the datetime that psycopg binds exactly."""
+    return _EPOCH + timedelta(microseconds=microseconds)
+
+
+def array_literal(items: Iterable[str]) -> str:
+    """A PostgreSQL array literal (manual, section 8.15.2), to bind where the server shall choose the type."""
+    return "{" + ",".join('"' + i.replace("\\", "\\\\").replace('"', '\\"') + '"' for i in items) + "}"
+
+
+class Store:
+    """The scheduler's tables over one connection. Not for use by two threads at once.
+
+    Every method raises SchedulerError where the database does not answer as it should.
+    """
+
+    def __init__(self, connection: Connection, clock_: Clock) -> None:
+        self.connection = connection
+        self._clock = clock_
+        self._sql = sql.queries()
+
+    def _all(self, name: str, /, **parameters: Any) -> list[Row]:
+        cursor = self.connection.execute(self._sql[name], parameters or None, binary=True)
+        return cursor.fetchall() if cursor.description else []
+
+    @contextlib.contextmanager
+    def transaction(self) -> Iterator[None]:
+        """One transaction with its own time-outs."""
+        with translated():
+            self.connection.execute(self._sql["begin"])
+            try:
+                yield
+                self.connection.execute("COMMIT")
+            except BaseException:
+                with contextlib.suppress(psycopg.Error):
+                    self.connection.execute("ROLLBACK")
+                raise
+
+    def look(self, names: Sequence[str]) -> Look:
+        """The database's time, the schema's version, the watermark, and which of the destinations it knows."""
+        before = clock.monotonic()
+        row = self._all("look", names=list(names))[0]
+        self._clock.sync(row["now"], before, clock.monotonic())
+        look = Look(**row)
+        newest = sql.migrations()[-1].version
+        if look.version is None or look.version < newest:
+            raise ConfigError(
+                f"the schema is at version {look.version}, this release needs {newest}: "
+                "run hivetalk-scheduler db migrate as the owner"
+            )
+        if look.version > newest:
+            raise ConfigError(
+                f"the schema is at version {look.version}, newer than this release knows ({newest}): "
+                "deploy the newer release on this host, too"
+            )
+        return look
+
+    def start(self, look: Look, names: Sequence[str], origin: int) -> None:
+        """Write the watermark of a first run, and the destinations that are new; both begin at `origin`."""
+        if look.caught_to is None:
+            self._all("start_watermark", origin=moment(origin))
+        new = [name for name in names if name not in look.known]
+        if new:
+            self._all("start_destinations", names=new, origin=moment(origin))
+
+    def wanted(
+        self, bounds: tuple[int, int], names: Sequence[str], room_relays: bool, limit: int
+    ) -> list[Row]:
+        """What a catch with these `bounds` would write; changes nothing."""
+        return self._all("wanted", **_window(bounds), names=list(names), room_relays=room_relays, limit=limit)
+
+    def catch(
+        self,
+        bounds: tuple[int, int],
+        names: Sequence[str],
+        room_relays: bool,
+        lead: float,
+        first: bool,
+        limit: int,
+    ) -> int:
+        """Write a delivery for each new transition and destination in the window; returns how many."""
+        return len(
+            self._all(
+                "catch", **_window(bounds), names=list(names), room_relays=room_relays, lead=lead, first=first,
+                limit=limit,
+            )
+        )  # fmt: skip
+
+    def mark(self, now: int) -> None:
+        """The catch at `now` is complete."""
+        self._all("mark", now=moment(now))
+
+    def start_run(self, run: str, bounds: tuple[int, int], now: int, **fields: Any) -> None:
+        """Record a run; `fields`: host, release, offset (seconds), caught, idle (it ends here)."""
+        self._all("start_run", run=run, now=moment(now), **_window(bounds), **fields)
+
+    def finish_run(self, run: str, **counts: int) -> None:
+        """Record a run's end; `counts`: caught, delivered, retried, failed."""
+        self._all("finish_run", run=run, **counts)
+
+    def ahead(self, until: int, limit: int) -> list[Delivery]:
+        """The pending deliveries up to `until`, soonest first."""
+        return [Delivery(**row) for row in self._all("ahead", until=moment(until), limit=limit)]
+
+    def claim(self, run: str, lease: float, limit: int, busy: Iterable[str] = ()) -> list[Delivery]:
+        """Claim what is due, for `lease` seconds, but for the destinations `busy`."""
+        rows = self._all("claim", run=run, lease=lease, limit=limit, busy=list(busy))
+        return [Delivery(**row) for row in rows]
+
+    def sources(self, deliveries: Iterable[Delivery]) -> dict[tuple[str, bool], Event]:
+        """The events as they are now, by (event id, test)."""
+        ids: dict[bool, set[str]] = {False: set(), True: set()}
+        for delivery in deliveries:
+            ids[delivery.test].add(delivery.event_id)
+        rows = self._all("sources", ids=array_literal(ids[False])) if ids[False] else []
+        if ids[True]:
+            rows += self._all("test_sources", ids=list(ids[True]))
+        events = (Event(**{**row, **{k: row[k] or "" for k in ("name", "summary", "image")}}) for row in rows)
+        return {(event.id, event.test): event for event in events}
+
+    def payloads(self, deliveries: Iterable[Delivery]) -> list[Payload]:
+        """Everything stored for the events of these deliveries."""
+        rows = self._all("payloads", ids=list({delivery.event_id for delivery in deliveries}))
+        return [
+            Payload(
+                (r["event_id"], r["test"], r["transition"], r["due_at"]),
+                r["format"], r["message_id"], r["created_at"], r["body"],
+            )
+            for r in rows
+        ]  # fmt: skip
+
+    def store_payloads(self, payloads: Sequence[Payload]) -> None:
+        """Store new payloads; one that is there already stays as it is."""
+        ordered = sorted(
+            payloads, key=lambda p: (p.key, p.format)
+        )  # one order, so that two runs cannot deadlock
+        self._all(
+            "store_payloads",
+            event_ids=[p.key[0] for p in ordered],
+            tests=[p.key[1] for p in ordered],
+            transitions=[p.key[2] for p in ordered],
+            due_ats=[moment(p.key[3]) for p in ordered],
+            formats=[p.format for p in ordered],
+            message_ids=[p.message_id for p in ordered],
+            created_ats=[p.created_at for p in ordered],
+            bodies=[p.body for p in ordered],
+        )
+
+    def complete(self, run: str, completions: Sequence[Completion]) -> set[int]:
+        """Record what became of claimed deliveries; returns the ids of those whose claim still held."""
+        rows = self._all(
+            "complete",
+            run=run,
+            ids=[c.delivery.id for c in completions],
+            claims=[c.delivery.claims for c in completions],
+            states=[c.state for c in completions],
+            attempted=[int(c.attempted) for c in completions],
+            fired_ats=[None if c.fired_at is None else moment(c.fired_at) for c in completions],
+            answers=[c.answer.replace("\0", "\ufffd") for c in completions],
+            delays=[c.delay for c in completions],
+        )
+        return {row["id"] for row in rows}
+
+    def write_back(self, statuses: dict[str, tuple[str, str | None]]) -> None:
+        """Tell the application: event id -> (status, Nostr event id)."""
+        self._all(
+            "write_back",
+            event_ids=list(statuses),
+            statuses=[status for status, _ in statuses.values()],
+            nostr_ids=[nostr_id for _, nostr_id in statuses.values()],
+        )
+
+
+def _window(bounds: tuple[int, int]) -> dict[str, datetime]:
+    return {"lower": moment(bounds[0]), "upper": moment(bounds[1])}
