@@ -55,7 +55,7 @@ class Firing:
         self._answers = asyncio.Event()
         self._nudge = asyncio.Event()
         self._database = asyncio.Lock()
-        self._stopping = False
+        self._stopping = self._closing = False
         self._claims = Claims(store, clock, config, run, self._find)
         self.caught = 0
         self.counts = self._claims.counts
@@ -67,21 +67,16 @@ class Firing:
 
     async def fire(self) -> None:
         """Fire until the hold is over and nothing is in flight, or until the deadline; raises SchedulerError."""
-        tasks = {asyncio.create_task(self._loop()), asyncio.create_task(self._flush())}
-        try:
-            done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-            for task in done:
-                task.result()
-        finally:
-            grace = STOP_GRACE if self._stopping else self._config.delivery_timeout
-            await asyncio.gather(*(lane.stop(grace) for lane in self._lanes.values()))
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
-            async with self._database:  # a flush that was cancelled goes on in its thread
-                pass
-            if self._answered:
-                await self._query(self._claims.complete, self._answered)
+        loop, flush = asyncio.create_task(self._loop()), asyncio.create_task(self._flush())
+        await asyncio.wait({loop, flush}, return_when=asyncio.FIRST_COMPLETED)
+        if flush.done():  # the database is gone for good: nothing more can be recorded
+            self.stop()
+        grace = STOP_GRACE if self._stopping else self._config.delivery_timeout
+        await asyncio.gather(*(lane.stop(grace) for lane in self._lanes.values()))
+        self._closing = True
+        self._answers.set()
+        await flush
+        await loop
 
     async def _loop(self) -> None:
         recatch_at = self._clock.now() + round(RECATCH * SECOND)
@@ -136,7 +131,7 @@ class Firing:
             names = {d.destination for d in near} & self._lanes.keys()
             await asyncio.gather(*(self._lanes[name].destination.open() for name in names))
         if now >= self._hold_end:
-            return now + SOON if due or self._in_flight else None
+            return now + SOON if due or self._in_flight or self._answered else None
         wakes = [self._hold_end]
         if due:
             wakes.append(now + SOON)
@@ -174,13 +169,15 @@ class Firing:
 
     async def _flush(self) -> None:
         """Record answers as they come; what comes during one transaction goes with the next."""
-        while True:
-            await self._answers.wait()
-            self._answers.clear()
-            batch = self._answered[:]
-            await self._query(self._claims.complete, batch)
-            del self._answered[: len(batch)]
-            self._nudge.set()
+        while not self._closing or self._answered:
+            if self._answered:
+                batch = self._answered[:]
+                await self._query(self._claims.complete, batch)
+                del self._answered[: len(batch)]
+                self._nudge.set()
+            else:
+                self._answers.clear()
+                await self._answers.wait()
 
     async def _query(self, call: Callable[..., T], *arguments: object) -> T:
         """Run `call` in a thread, alone; over a new connection where the old one broke, until the deadline."""

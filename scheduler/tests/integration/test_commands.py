@@ -1,0 +1,105 @@
+"""plan, test-event and status, on a real PostgreSQL."""
+
+import json
+import subprocess
+import sys
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from hivetalk_scheduler.cli import main
+from tests.integration.application import add_event, installed_long_ago
+
+SCHEDULER = Path(__file__).parents[2]
+
+
+@pytest.fixture
+def file(tmp_path: Path, url: str) -> str:
+    path = tmp_path / "config.toml"
+    path.write_text(f'database_url = "{url}"\ninterval = 4\njitter = 0\naccuracy = 0.1\n')
+    return str(path)
+
+
+def fingerprint(owner: psycopg.Connection) -> list[tuple[object, ...]]:
+    """What any write to the scheduler's tables would change."""
+    tables = ("watermark", "destination", "delivery", "payload", "run", "test_event")
+    counts = " UNION ALL ".join(
+        f"SELECT '{t}', count(*), md5(string_agg(x::text, ',' ORDER BY x::text)) FROM hivetalk_scheduler.{t} AS x"
+        for t in tables
+    )
+    return owner.execute(counts).fetchall()
+
+
+@pytest.mark.parametrize("installed", [True, False])
+def test_plan_says_what_a_run_at_that_time_would_catch_and_fire_and_changes_nothing(
+    file: str, owner: psycopg.Connection, capfd: pytest.CaptureFixture[str], installed: bool
+) -> None:
+    if installed:
+        installed_long_ago(owner, "journal:")
+    owner.execute(
+        "INSERT INTO events (name, start_time, end_time) VALUES ('n', '2030-01-01 12:00Z', '2030-01-01 12:01:30Z')"
+    )
+    before = fingerprint(owner)
+    for time, found in {
+        "2030-01-01T11:57:00Z": [],
+        "2030-01-01T11:58:00Z": [("live", False)],
+        "2030-01-01T11:59:59+00:00": [("live", True), ("ended", False)],
+        "2030-01-01T13:01:00+01:00": [("live", True), ("ended", False)],
+    }.items():
+        assert main(["plan", "--at", time, "--json", "--config", file]) == 0
+        plan = json.loads(capfd.readouterr().out)
+        assert [(d["transition"], d["fires"]) for d in plan["deliveries"]] == found, time
+    assert main(["plan", "--at", "now", "--config", file]) == 0
+    assert fingerprint(owner) == before
+
+
+@pytest.mark.parametrize("time", ["noon", "2030-01-01T12:00:00", ""])
+def test_plan_refuses_a_time_without_an_offset(
+    file: str, time: str, capfd: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["plan", "--at", time, "--config", file]) == 64
+    assert "offset" in capfd.readouterr().err
+
+
+def test_a_test_event_is_followed_until_it_is_delivered(file: str, owner: psycopg.Connection) -> None:
+    waiting = subprocess.Popen(
+        [sys.executable, "-m", "hivetalk_scheduler", "--config", file, "test-event", "--in", "2", "--for", "1", "--wait"],
+        cwd=SCHEDULER, stdout=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    assert waiting.stdout is not None
+    assert "live at" in waiting.stdout.readline()
+    for _ in range(2):
+        assert main(["run", "--config", file]) == 0
+    out, _ = waiting.communicate(timeout=30)
+    assert waiting.returncode == 0
+    assert "live  delivered" in out and "ended delivered" in out
+    assert owner.execute("SELECT count(*) FROM events").fetchone() == (0,), "the application never sees it"
+
+
+def test_a_test_event_that_does_not_arrive_is_75(
+    file: str, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = iter(range(0, 10_000, 20))
+    monkeypatch.setattr("time.monotonic", lambda: next(now))
+    assert main(["test-event", "--in", "1", "--wait", "--config", file]) == 75
+    assert "0 of 0 deliveries arrived" in capfd.readouterr().err
+
+
+def test_status_shows_runs_next_and_counts(
+    file: str, owner: psycopg.Connection, capfd: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["status", "--config", file]) == 0
+    assert "no run yet" in capfd.readouterr().out
+    add_event(owner, -1, 100)
+    assert main(["run", "--config", file]) == 0
+    capfd.readouterr()
+    assert main(["status", "--json", "--config", file]) == 0
+    found = json.loads(capfd.readouterr().out)
+    assert [run["delivered"] for run in found["runs"]] == [1]
+    assert [row["transition"] for row in found["next"]] == ["ended"]
+    ends = datetime.fromisoformat(found["next"][0]["due_at"])
+    assert timedelta(seconds=60) < ends - datetime.now(UTC) < timedelta(seconds=100)
+    assert main(["status", "--config", file]) == 0
+    assert "delivered 1" in capfd.readouterr().out

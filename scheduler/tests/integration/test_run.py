@@ -1,0 +1,324 @@
+"""A run, on a real PostgreSQL and real receivers."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+
+from hivetalk_scheduler.config import Config
+from hivetalk_scheduler.run import run
+from tests.integration.application import add_event, installed_long_ago, states, status
+from tests.integration.receiver import Receiver
+
+SCHEDULER = Path(__file__).parents[2]
+
+
+def config(url: str, *receivers: Receiver, **settings: Any) -> Config:
+    destinations = tuple(receiver.url for receiver in receivers) or ("journal:",)
+    return Config(**{"database_url": url, "destinations": destinations, "hold": False, **settings})
+
+
+def tick(url: str, receiver: Receiver, expected: int) -> None:
+    """One holding run after another, as a timer would have it, until so many requests have arrived."""
+    give_up = time.monotonic() + 20
+    while len(receiver.received) < expected and time.monotonic() < give_up:
+        run(config(url, receiver, hold=True, interval=2, jitter=0, accuracy=0.1))
+        time.sleep(0.05)
+
+
+def lines(err: str, word: str) -> list[str]:
+    """The log lines with that word, without their priority."""
+    return [line[3:] for line in err.splitlines() if line[3:].split(" ")[0] == word]
+
+
+def test_50_events_in_one_run(url: str, owner: psycopg.Connection, capfd: pytest.CaptureFixture[str]) -> None:
+    for number in range(50):
+        add_event(owner, -1, 3600, name=f"event {number}")
+    with Receiver() as receiver:
+        run(config(url, receiver))
+    assert sorted(receiver.whats) == sorted((f"event {n}", "live") for n in range(50))
+    assert "delivered=50" in lines(capfd.readouterr().err, "run-finished")[0]
+
+
+def test_a_second_run_finds_nothing_new(
+    url: str, owner: psycopg.Connection, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """So a restart of the timer does no harm."""
+    add_event(owner, -1, 3600)
+    with Receiver() as receiver:
+        run(config(url, receiver))
+        capfd.readouterr()
+        run(config(url, receiver))
+    assert len(receiver.received) == 1
+    finished = lines(capfd.readouterr().err, "run-finished")[0]
+    assert "caught=0 delivered=0" in finished
+
+
+def test_an_event_in_the_window_is_caught_before_its_time_and_fired_at_it(
+    url: str, owner: psycopg.Connection, capfd: pytest.CaptureFixture[str]
+) -> None:
+    event = add_event(owner, 2, 2.5)
+    with Receiver() as receiver:
+        run(config(url, receiver))
+        assert states(owner) == {("A meeting", "live"): "pending", ("A meeting", "ended"): "pending"}
+        assert receiver.received == []
+        capfd.readouterr()
+        tick(url, receiver, 2)
+    assert [transition for _, transition in receiver.whats] == ["live", "ended"]
+    delivered = lines(capfd.readouterr().err, "delivered")
+    assert len(delivered) == 2 and all("lateness_ms=" in line and "run=" in line for line in delivered)
+    rows = owner.execute(
+        "SELECT fired_at >= due_at, completed_at >= fired_at FROM hivetalk_scheduler.delivery"
+    )
+    assert rows.fetchall() == [(True, True)] * 2
+    assert status(owner, event) == "ended:sent"
+
+
+def test_an_event_written_while_a_run_holds_is_noticed(
+    url: str, owner: psycopg.Connection, tmp_path: Path
+) -> None:
+    add_event(owner, 8, 60, name="held")
+    with Receiver() as receiver:
+        host = start(tmp_path, url, receiver, interval=10)
+        time.sleep(2)
+        add_event(owner, 3.5, 60, name="late writing")
+        assert host.wait(30) == 0
+    assert [name for name, _ in receiver.whats] == ["late writing", "held"]
+    late = owner.execute(
+        "SELECT max(fired_at - due_at) < interval '1 s' FROM hivetalk_scheduler.delivery"
+    ).fetchone()
+    assert late == (True,)
+
+
+def start(tmp_path: Path, url: str, *receivers: Receiver, **settings: Any) -> subprocess.Popen[str]:
+    """A run in a process of its own."""
+    settings = {"database_url": url, "jitter": 0, "accuracy": 0.1, "interval": 60, **settings}
+    file = tmp_path / "config.toml"
+    file.write_text(
+        "\n".join(f"{k} = {json.dumps(v)}" for k, v in settings.items())
+        + f"\ndestinations = {json.dumps([receiver.url for receiver in receivers])}\n"
+    )
+    command = [sys.executable, "-m", "hivetalk_scheduler", "run", "--config", str(file)]
+    return subprocess.Popen(command, cwd=SCHEDULER, stderr=subprocess.PIPE, text=True)
+
+
+def test_sigterm_while_holding_ends_cleanly_and_loses_nothing(
+    url: str, owner: psycopg.Connection, tmp_path: Path
+) -> None:
+    add_event(owner, 6, 60)
+    with Receiver() as receiver:
+        host = start(tmp_path, url, receiver)
+        time.sleep(2)
+        host.send_signal(signal.SIGTERM)
+        began = time.monotonic()
+        assert host.wait(10) == 0 and time.monotonic() - began < 2
+        assert receiver.received == []
+        tick(url, receiver, 1)
+    assert len(receiver.received) == 1
+
+
+def test_sigterm_hands_back_what_is_not_sent_and_finishes_what_is_in_flight(
+    url: str, owner: psycopg.Connection, tmp_path: Path
+) -> None:
+    for number in range(40):
+        add_event(owner, -1, 60, name=str(number))
+    with Receiver(delay=1) as receiver:
+        host = start(tmp_path, url, receiver, concurrency=4)
+        while len(receiver.received) < 4:
+            time.sleep(0.05)
+        host.send_signal(signal.SIGTERM)
+        assert host.wait(10) == 0
+        first = len(receiver.received)
+        assert first < 40
+        receiver.delay = 0
+        run(config(url, receiver))
+    assert sorted(receiver.whats) == sorted((str(n), "live") for n in range(40))
+
+
+def test_sigkill_after_the_claim_loses_nothing_and_repeats_the_id(
+    url: str, owner: psycopg.Connection, tmp_path: Path
+) -> None:
+    add_event(owner, -1, 60)
+    with Receiver(delay=2) as receiver:
+        host = start(tmp_path, url, receiver)
+        while not receiver.received:
+            time.sleep(0.05)
+        os.kill(host.pid, signal.SIGKILL)
+        host.wait()
+        receiver.delay = 0
+        run(config(url, receiver))
+        assert len(receiver.received) == 1, "the lease keeps others away"
+        owner.execute(
+            "UPDATE hivetalk_scheduler.delivery SET next_at = now() WHERE state = 'pending' AND claims > 0"
+        )
+        run(config(url, receiver))
+    assert len({received.id for received in receiver.received}) == 1
+    assert receiver.received[0].body == receiver.received[1].body
+    assert states(owner)["A meeting", "live"] == "delivered"
+
+
+def test_a_retry_sends_the_same_bytes_under_the_same_id(url: str, owner: psycopg.Connection) -> None:
+    event = add_event(owner, -1, 60, name="before")
+    with Receiver(answer=lambda received: 503) as receiver:
+        run(config(url, receiver))
+        owner.execute("UPDATE events SET name = 'after' WHERE id = %s", [event])
+        owner.execute("UPDATE hivetalk_scheduler.delivery SET next_at = now() WHERE attempts > 0")
+        receiver.answer = lambda received: 204
+        run(config(url, receiver))
+    one, two = receiver.received
+    assert one.id == two.id and one.body == two.body
+    rows = owner.execute(
+        "SELECT attempts FROM hivetalk_scheduler.delivery WHERE transition = 'live'"
+    ).fetchall()
+    assert rows == [(2,)]
+
+
+def test_retries_used_up_are_dead_and_reported(
+    url: str, owner: psycopg.Connection, capfd: pytest.CaptureFixture[str]
+) -> None:
+    event = add_event(owner, -1, 60)
+    with Receiver(answer=lambda received: 503) as receiver:
+        for _ in range(3):
+            run(config(url, receiver, max_attempts=2))
+            owner.execute("UPDATE hivetalk_scheduler.delivery SET next_at = now() WHERE attempts > 0")
+    assert len(receiver.received) == 2
+    assert states(owner)["A meeting", "live"] == "dead"
+    assert status(owner, event) == "live:failed"
+    assert len(lines(capfd.readouterr().err, "dead")) == 1
+
+
+def test_one_dead_destination_holds_up_no_other(url: str, owner: psycopg.Connection) -> None:
+    for number in range(20):
+        add_event(owner, -1, 60, name=str(number))
+    with Receiver() as dead:
+        pass
+    with Receiver() as receiver:
+        run(config(url, dead, receiver))
+    assert len(receiver.received) == 20
+    attempts = owner.execute(
+        "SELECT sum(attempts) FROM hivetalk_scheduler.delivery WHERE destination = %s", [dead.url]
+    ).fetchone()
+    assert attempts is not None and 1 <= attempts[0] < 20, "a dead destination is probed, not hammered"
+
+
+@pytest.mark.parametrize(
+    ("change", "state"),
+    [
+        ("UPDATE events SET start_time = start_time + interval '1 h', end_time = NULL", "superseded"),
+        ("UPDATE events SET status = 'cancelled'", "cancelled"),
+        ("DELETE FROM events", "cancelled"),
+    ],
+)
+def test_what_goes_out_is_what_the_database_says_at_the_moment_of_firing(
+    url: str, owner: psycopg.Connection, change: str, state: str
+) -> None:
+    add_event(owner, 1, None)
+    with Receiver() as receiver:
+        run(config(url, receiver))
+        owner.execute(change)
+        time.sleep(1.1)
+        run(config(url, receiver))
+    assert receiver.received == []
+    assert list(states(owner).values()) == [state]
+
+
+def test_an_event_moved_earlier_between_catch_and_fire_is_announced_once(
+    url: str, owner: psycopg.Connection
+) -> None:
+    add_event(owner, 60, None)
+    with Receiver() as receiver:
+        run(config(url, receiver))
+        owner.execute("UPDATE events SET start_time = now()")
+        run(config(url, receiver))
+        run(config(url, receiver))
+    assert receiver.whats == [("A meeting", "live")]
+
+
+def test_a_first_installation_takes_what_the_status_says_as_sent(url: str, owner: psycopg.Connection) -> None:
+    add_event(owner, -30, 3600, name="announced", status="live:sent")
+    add_event(owner, -30, 3600, name="not yet")
+    add_event(owner, -300, 3600, name="long before the window")
+    with Receiver() as receiver:
+        run(config(url, receiver))
+        run(config(url, receiver))
+    assert receiver.whats == [("not yet", "live")]
+    assert states(owner)["announced", "live"] == "superseded"
+
+
+def test_a_new_destination_gets_no_history(url: str, owner: psycopg.Connection) -> None:
+    with Receiver() as old, Receiver() as new:
+        installed_long_ago(owner, old.url)
+        add_event(owner, -3000, -600, name="over")
+        add_event(owner, -3000, 600, name="running")
+        run(config(url, old))
+        run(config(url, old, new))
+        assert sorted(old.whats) == [("over", "ended"), ("running", "live")]
+        assert new.whats == []
+        add_event(owner, -1, 600, name="now")
+        run(config(url, old, new))
+    assert new.whats == [("now", "live")]
+
+
+def test_a_removed_destination_gets_nothing_more(url: str, owner: psycopg.Connection) -> None:
+    add_event(owner, 1, None)
+    with Receiver() as removed, Receiver() as kept:
+        run(config(url, removed, kept))
+        time.sleep(1.1)
+        run(config(url, kept))
+    assert removed.received == [] and len(kept.received) == 1
+
+
+def test_later_than_max_lateness_is_expired(url: str, owner: psycopg.Connection) -> None:
+    with Receiver() as receiver:
+        installed_long_ago(owner, receiver.url)
+        owner.execute("UPDATE hivetalk_scheduler.watermark SET caught_to = now() - interval '2 h'")
+        add_event(owner, -5000, None, name="old")
+        add_event(owner, -3000, None, name="in time")
+        run(config(url, receiver, max_lateness=3600))
+    assert receiver.whats == [("in time", "live")]
+    assert states(owner)["old", "live"] == "expired"
+
+
+def test_lead_asks_for_earlier(url: str, owner: psycopg.Connection) -> None:
+    add_event(owner, 30, None, name="in half a minute")
+    add_event(owner, 90, None, name="later")
+    with Receiver() as receiver:
+        run(config(url, receiver, lead=40))
+    assert receiver.whats == [("in half a minute", "live")]
+
+
+def test_an_idle_run_imports_nothing_that_it_does_not_need(url: str, owner: psycopg.Connection) -> None:
+    """By name, not by time: most runs send nothing, so they load no client, no signer, no event loop's machinery."""
+    script = (
+        "import sys\n"
+        "from hivetalk_scheduler.cli import main\n"
+        f"assert main(['run', '--config', {os.devnull!r}]) == 0\n"
+        "print(*sys.modules, sep='\\n')\n"
+    )
+    environment = {**os.environ, "PYTHONPATH": str(SCHEDULER)}
+    parts = psycopg.conninfo.conninfo_to_dict(url)
+    environment |= {"PGHOST": str(parts["host"]), "PGUSER": str(parts["user"])}
+    file = f"database_url = 'postgresql:///{parts['dbname']}'\n"
+    script = script.replace(repr(os.devnull), "'/dev/stdin'")
+    ended = subprocess.run(
+        [sys.executable, "-c", script],
+        input=file,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    loaded = set(ended.stdout.split())
+    assert "psycopg" in loaded, "the assertion below would prove nothing"
+    unwanted = {"aiohttp", "coincurve", "cffi", "http.client"}
+    unwanted |= {
+        f"hivetalk_scheduler.{name}" for name in ("fire", "claims", "lane", "announcement", "nostr", "keys")
+    }
+    assert loaded & unwanted == set()
