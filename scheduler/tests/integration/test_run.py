@@ -81,6 +81,21 @@ def test_an_event_in_the_window_is_caught_before_its_time_and_fired_at_it(
     assert status(owner, event) == "ended:sent"
 
 
+def test_an_event_fires_on_its_second(url: str, owner: psycopg.Connection) -> None:
+    """Measured by the database: the send begins within the second in which the event starts."""
+    owner.execute(
+        "INSERT INTO events (name, start_time) SELECT n::text, date_trunc('second', clock_timestamp()) "
+        "+ make_interval(secs => n) FROM generate_series(2, 4) AS n"
+    )
+    with Receiver() as receiver:
+        tick(url, receiver, 3)
+    assert [name for name, _ in receiver.whats] == ["2", "3", "4"]
+    rows = owner.execute(
+        "SELECT date_trunc('second', fired_at) = due_at FROM hivetalk_scheduler.delivery"
+    ).fetchall()
+    assert rows == [(True,)] * 3
+
+
 def test_an_event_written_while_a_run_holds_is_noticed(
     url: str, owner: psycopg.Connection, tmp_path: Path
 ) -> None:

@@ -1,0 +1,44 @@
+"""The documentation says what is there."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from hivetalk_scheduler import errors
+
+TOP = Path(__file__).parents[3]
+PAGES = [TOP / "README.md", TOP / "ARCHITECTURE.md", *sorted((TOP / "docs").glob("*.md"))]
+
+
+def test_the_variables_page_is_generated_from_the_specs() -> None:
+    checked = subprocess.run([sys.executable, TOP / "script/docs", "--check"], capture_output=True, text=True)
+    assert checked.returncode == 0, checked.stderr
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_link_and_every_named_file_exists(page: Path) -> None:
+    text = page.read_text(encoding="utf-8")
+    links = re.findall(r"\]\((?!https?://|#)([^)#]+)", text)
+    named = re.findall(r"`((?:script|playbooks|inventory|docs|roles|templates|molecule|scheduler)/[\w./-]+)`", text)
+    missing = [link for link in links if not (page.parent / link).exists()]
+    missing += [name for name in named if not (TOP / name).exists()]
+    assert missing == []
+
+
+def test_every_exit_status_is_documented() -> None:
+    text = (TOP / "docs/operating.md").read_text(encoding="utf-8")
+    for error in errors.SchedulerError.__subclasses__():
+        assert f"| {error.status} |" in text
+
+
+def test_the_readmes_promises_each_name_a_test_that_exists() -> None:
+    """The table in docs/promises.md: a sentence of the README, and the test that proves it."""
+    readme = " ".join((TOP / "README.md").read_text(encoding="utf-8").split())
+    rows = re.findall(r"^\| (.+?) \| `([\w./-]+)::(\w+)` \|$", (TOP / "docs/promises.md").read_text(encoding="utf-8"), re.M)
+    assert len(rows) > 10
+    for promise, file, test in rows:
+        assert promise in readme, f"the README does not say: {promise}"
+        assert re.search(rf"def {test}\(", (TOP / file).read_text(encoding="utf-8")), f"no test {test} in {file}"
