@@ -41,11 +41,14 @@ class Announcements:
 
     def _new(self, delivery: Delivery, event: Event, format_: str, created_at: int) -> Payload:
         transition, due_at, config = delivery.transition, delivery.due_at, self._config
+        # What a refresh says is that the event is live.
         if format_ == "nostr":
             secret = keys.signing_key(event, config.secrets.nostr_nsec)
-            message_id, body = nostr.sign(event, transition, created_at, secret, config)
+            message_id, body = nostr.sign(
+                event, "ended" if transition == "ended" else "live", created_at, secret, config
+            )
         else:
-            message_id = payload.webhook_id(event, transition, due_at)
+            message_id = payload.webhook_id(event, transition, due_at, delivery.generation)
             body = payload.json_body(event, transition, due_at, config)
         return Payload(delivery.key, format_, message_id, created_at, body.decode())
 

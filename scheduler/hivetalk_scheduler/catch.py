@@ -30,7 +30,9 @@ class Catcher:
         first = look.caught_to is None
         bounds = window.bounds(look.now, look.origin, look.caught_to, config, late)
         self._store.start(look, names, look.now - config.window_behind * SECOND)
-        caught = self._store.catch(bounds, names, config.room_relays != "none", config.lead, first, LIMIT)
+        caught = self._store.catch(
+            bounds, look.now, names, config.room_relays != "none", LIMIT, config.lead, first
+        )
         self.more = caught == LIMIT
         if not self.more:
             # Only a complete catch moves the watermark.

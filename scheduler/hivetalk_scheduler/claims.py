@@ -5,7 +5,8 @@ They run in a thread, one at a time; the asynchronous half is in ``fire``.
 
 import random
 from collections import Counter
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import replace
 
 import psycopg
 
@@ -16,11 +17,14 @@ from hivetalk_scheduler.config import Config
 from hivetalk_scheduler.destinations import Destination
 from hivetalk_scheduler.errors import SchedulerError
 from hivetalk_scheduler.event import Event
-from hivetalk_scheduler.judge import Verdict, judge, sound_end
+from hivetalk_scheduler.judge import Verdict, judge, next_refresh, sound_end
 from hivetalk_scheduler.lane import Ready
 from hivetalk_scheduler.message import Answer
 from hivetalk_scheduler.retry import backoff
 from hivetalk_scheduler.store import Completion, Delivery, Payload, Store
+
+REST, LONGEST_REST = 5.0, 300.0
+"""Seconds of a failing destination's first rest, and of its longest."""
 
 FindDestination = Callable[[str, Event], Destination | Verdict]
 """The destination with that name for that event, or why there is none."""
@@ -71,7 +75,18 @@ class Claims:
         """Record what became of claimed deliveries."""
         with self.store.transaction():
             held = self.store.complete(self._run, completions)
+            again = [done for done in completions if done.refresh_at and done.delivery.id in held]
+            if again:
+                self.store.refresh(again)
         self._after(completions, held)
+
+    def record_news(self, news: Mapping[str, str]) -> dict[str, int]:
+        """Let the destinations that are tired rest, and the well ones be well; returns how long who rests."""
+        with self.store.transaction():
+            for name in sorted(name for name, word in news.items() if word == "well"):
+                self.store.recover(name)
+            tired = sorted(name for name, word in news.items() if word == "tired")
+            return {name: self.store.rest(name, REST, LONGEST_REST) for name in tired}
 
     def _judged(
         self, deliveries: Sequence[Delivery], ahead: bool = False
@@ -85,9 +100,12 @@ class Claims:
         for delivery in deliveries:
             now = max(self._clock.now(), delivery.next_at if ahead else 0)
             event = events.get((delivery.event_id, delivery.test))
-            found = judge(event, delivery.transition, delivery.due_at, now, self._config.max_lateness)
+            found = judge(
+                event, delivery.transition, delivery.due_at, now, self._config.max_lateness,
+                delivery.of_start, delivery.forced,
+            )  # fmt: skip
             if found is None and event is not None:
-                self._report_bad_end(event)
+                event = self._sound(event)
                 destination = self._find(delivery.destination, event)
                 if isinstance(destination, Destination):
                     kept.append((delivery, event, destination))
@@ -115,11 +133,15 @@ class Claims:
             ready.append(Ready(delivery, event, made))
         return ready, ended
 
-    def _report_bad_end(self, event: Event) -> None:
-        if event.ends_at is not None and sound_end(event) is None and event.id not in self._reported:
+    def _sound(self, event: Event) -> Event:
+        """The event, without an end that is before its start; that is reported once."""
+        if event.ends_at is None or sound_end(event) is not None:
+            return event
+        if event.id not in self._reported:
             self._reported.add(event.id)
             log.warning("bad-event", event=event.id, field="end_time", error="the end is before the start",
                         mend="correct end_time; until then the event has no end")  # fmt: skip
+        return replace(event, ends_at=None)
 
     def completion(self, ready: Ready, answer: Answer | None, fired_at: int | None) -> Completion:
         """What an answer (None: not sent) makes of a delivery."""
@@ -133,8 +155,17 @@ class Claims:
         elif answer.verdict == "retry" and attempts < self._config.max_attempts:
             state = "pending"
             delay = backoff(attempts, random.random(), answer.retry_after)  # noqa: S311 - jitter, not a secret
-        nostr = ready.payload.message_id if ready.payload and ready.payload.format == "nostr" else None
-        return Completion(delivery, state, answer.text, True, fired_at, delay, nostr)
+        if ready.payload is None or ready.payload.format != "nostr":
+            return Completion(delivery, state, answer.text, True, fired_at, delay)
+        refresh_at = None
+        if state == "delivered" and delivery.transition != "ended" and fired_at is not None:
+            config = self._config
+            last = max(fired_at, delivery.due_at)
+            refresh_at = next_refresh(ready.event, last, config.refresh, config.max_lateness)
+        nostr_id = ready.payload.message_id
+        return Completion(
+            delivery, state, answer.text, True, fired_at, delay, nostr_id, refresh_at, ready.event.starts_at
+        )
 
     def _after(self, completions: Sequence[Completion], held: Collection[int]) -> None:
         """Count, tell the journal, and tell the application what its page shows."""
@@ -151,11 +182,13 @@ class Claims:
             word = {"pending": "retried" if done.attempted else "handed-back"}.get(done.state, done.state)
             self.counts[word] += 1
             self._tell(word, done)
-            if not delivery.test and done.state in ("delivered", "dead"):
+            refresh = delivery.transition == "refresh"
+            if not delivery.test and (done.state == "delivered" or (done.state == "dead" and not refresh)):
                 outcome = "sent" if done.state == "delivered" else "failed"
                 if outcome == "sent" or delivery.event_id not in statuses:
                     nostr_id = done.nostr_id or statuses.get(delivery.event_id, ("", None))[1]
-                    statuses[delivery.event_id] = (f"{delivery.transition}:{outcome}", nostr_id)
+                    shown = "live" if refresh else delivery.transition
+                    statuses[delivery.event_id] = (f"{shown}:{outcome}", nostr_id)
         if statuses and self._config.write_back:
             try:
                 with self.store.transaction():

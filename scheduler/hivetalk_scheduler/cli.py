@@ -15,10 +15,14 @@ examples:
   hivetalk-scheduler db check                     schema, grants, indexes, malformed rows
   hivetalk-scheduler plan --at 2026-12-24T18:00Z  what would a run at that time catch and fire?
   hivetalk-scheduler test-event --in 75 --wait    does an event arrive by the timer alone?
+  hivetalk-scheduler deliveries list --state dead what was refused, and by whom?
   hivetalk-scheduler status --json                runs, next events, deliveries by state
 
 exit status: 0 fine, 64 usage, 65 bad data, 69 database unreachable, 75 try again, 78 bad configuration
 """
+
+
+STATES = ("pending", "delivered", "superseded", "cancelled", "expired", "dead", "discarded")
 
 
 class _Parser(argparse.ArgumentParser):
@@ -69,6 +73,12 @@ def _parser() -> argparse.ArgumentParser:
         "--wait", action="store_true", help="follow it until it is delivered; non-zero if it is not"
     )
     command("status", "runs, next events, deliveries by state")
+    _add_deliveries(
+        command("deliveries", "single deliveries: list, show, retry, discard").add_subparsers(
+            dest="subcommand", metavar="COMMAND", required=True, parser_class=_Parser
+        ),
+        common,
+    )
     database = command("db", "the scheduler's schema").add_subparsers(
         dest="subcommand", metavar="COMMAND", required=True, parser_class=_Parser
     )
@@ -85,6 +95,29 @@ def _parser() -> argparse.ArgumentParser:
         dest="subcommand", metavar="COMMAND", required=True, parser_class=_Parser
     ).add_parser("check", help="is it sound?", parents=[common])
     return parser
+
+
+def _add_deliveries(commands: "argparse._SubParsersAction[_Parser]", common: _Parser) -> None:
+    for name, summary in {
+        "list": "the chosen deliveries, latest first",
+        "show": "everything about one delivery, with what is sent",
+        "retry": "send dead, expired or discarded ones again, however late",
+        "discard": "give up pending, dead or expired ones for good",
+    }.items():
+        parser = commands.add_parser(name, help=summary, description=summary, parents=[common])
+        if name == "show":
+            parser.add_argument("id", type=int, metavar="NUMBER", help="the number that list shows")
+            continue
+        parser.add_argument("ids", type=int, metavar="NUMBER", nargs="*", help="the number that list shows")
+        parser.add_argument("--state", action="append", choices=STATES, help="may be given more than once")
+        parser.add_argument("--destination", metavar="NAME", help="as list shows it")
+        parser.add_argument("--event", metavar="ID")
+        parser.add_argument("--transition", choices=("live", "refresh", "ended"))
+        limit = 50 if name == "list" else 100_000
+        parser.add_argument("--limit", type=int, metavar="N", default=limit, help="default: %(default)s")
+        if name == "retry":
+            anew = "under a new id, from what the event says now; delivered ones, too"
+            parser.add_argument("--anew", action="store_true", help=anew)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -52,6 +52,9 @@ class Config:
     delivery_timeout: float = 10
     max_attempts: int = 200
     max_lateness: int = 86_400
+    rate: float = 0
+    refresh: int = 1800
+    retention: int = 30 * 86_400
     room_url: str = "https://hivetalk.org/join/{room}"
     room_relays: str = "public"
     topics: tuple[str, ...] = ("hivetalk", "livestream")
@@ -72,6 +75,9 @@ _LOW_HIGH: dict[str, tuple[float, float]] = {
     "delivery_timeout": (0.1, 300),
     "max_attempts": (1, 1000),
     "max_lateness": (60, 365 * 86_400),
+    "rate": (0, 100_000),
+    "refresh": (0, 86_400),
+    "retention": (3600, 10 * 365 * 86_400),
 }
 """The range of each number, ends included."""
 
@@ -126,7 +132,13 @@ def _problem(name: str, value: object, default: object) -> str | None:
             return f"{name} is {value!r}: it takes {wanted}"
     elif name in _LOW_HIGH:
         low, high = _LOW_HIGH[name]
-        whole = isinstance(default, int) and name not in ("jitter", "accuracy", "lead", "delivery_timeout")
+        whole = isinstance(default, int) and name not in (
+            "jitter",
+            "accuracy",
+            "lead",
+            "delivery_timeout",
+            "rate",
+        )
         if not isinstance(value, int) if whole else not isinstance(value, (int, float)):
             return f"{name} is {value!r}: it takes a {'whole ' if whole else ''}number of {low:g} to {high:g}"
         if not low <= value <= high or math.isnan(value):  # type: ignore[operator,arg-type]  # checked above
@@ -164,16 +176,23 @@ def _misfits(config: Config) -> list[str]:
         problems.append(
             f"accuracy ({c.accuracy:g}) and interval ({c.interval}): the accuracy must be finer than the interval"
         )
+    cycle = c.interval + c.jitter + c.accuracy
     ahead = math.ceil(longest_hold(c) + c.lead)
     if c.hold and c.window_ahead < ahead:
         problems.append(
-            f"window_ahead ({c.window_ahead}) and interval + jitter + accuracy ({c.interval + c.jitter + c.accuracy:g}): "
+            f"window_ahead ({c.window_ahead}) and interval + jitter + accuracy ({cycle:g}): "
             f"a run must see what falls due before the next one; set window_ahead to at least {ahead}"
         )
     if c.window_behind < c.interval:
         problems.append(
             f"window_behind ({c.window_behind}) and interval ({c.interval}): the windows of two runs must overlap; "
             f"set window_behind to at least {c.interval}"
+        )
+    kept = math.ceil(c.max_lateness + c.window_behind + c.lead)
+    if c.retention <= kept:
+        problems.append(
+            f"retention ({c.retention}) and max_lateness ({c.max_lateness}): a row must not be forgotten while its "
+            f"event could be caught again; set retention to more than {kept}"
         )
     needed = math.ceil((longest_hold(c) if c.hold else 0) + c.delivery_timeout + GRACE)
     if c.timeout < needed:

@@ -7,7 +7,9 @@ has that resolution exactly, and integers neither round nor know a time zone.
 from dataclasses import dataclass
 from typing import Literal
 
-Transition = Literal["live", "ended"]
+Transition = Literal["live", "refresh", "ended"]
+"""A refresh announces once more, to relays, that an event is live: NIP-53 lets clients take one for ended that was
+not heard of for an hour."""
 
 SECOND = 1_000_000
 """Microseconds in a second."""

@@ -99,12 +99,8 @@ class Firing:
 
     async def _take(self, limit: int) -> int:
         """Claim what is due and give it to its lanes; returns how many rows were claimed."""
-        now = self._clock.now()
-        busy = [
-            name
-            for name, lane in self._lanes.items()
-            if lane.rests_until > now or len(lane) >= self._config.batch_size
-        ]
+        full = self._config.batch_size
+        busy = [name for name, lane in self._lanes.items() if lane.busy or len(lane) >= full]
         ready, claimed = await self._query(self._claims.take, limit, busy)
         self._in_flight += len(ready)
         by_lane: defaultdict[str, list[Ready]] = defaultdict(list)
@@ -117,11 +113,8 @@ class Firing:
     async def _prepare(self, now: int) -> int | None:
         """Get ready for what falls due next; returns when to look again, None when the hold is over."""
         ahead = await self._query(self._ahead, max(self._hold_end, now))
-        ahead = [
-            d
-            for d in ahead
-            if d.destination not in self._lanes or self._lanes[d.destination].rests_until <= now
-        ]
+        busy = {name for name, lane in self._lanes.items() if lane.busy}
+        ahead = [d for d in ahead if d.destination not in busy]
         due = any(d.next_at <= now for d in ahead)
         later = [d for d in ahead if d.next_at > now]
         soon = now + round(PREPARE * SECOND)
@@ -159,7 +152,7 @@ class Firing:
             except ValueError as error:
                 return Verdict("dead", str(error))
             margin = self._config.delivery_timeout + 1
-            self._lanes[name] = Lane(destination, self._clock, margin, self._report)
+            self._lanes[name] = Lane(destination, self._clock, margin, self._config.rate, self._report)
         return self._lanes[name].destination
 
     def _report(self, ready: Ready, answer: Answer | None, fired_at: int | None) -> None:
@@ -174,10 +167,22 @@ class Firing:
                 batch = self._answered[:]
                 await self._query(self._claims.complete, batch)
                 del self._answered[: len(batch)]
+                await self._look_after_lanes()
                 self._nudge.set()
             else:
                 self._answers.clear()
                 await self._answers.wait()
+
+    async def _look_after_lanes(self) -> None:
+        """Record which destinations need a rest, and which have recovered, for every host to heed."""
+        news = {name: lane.news for name, lane in self._lanes.items() if lane.news}
+        if not news:
+            return
+        for name, until in (await self._query(self._claims.record_news, news)).items():
+            self._lanes[name].rest(until)
+            log.warning("destination-rests", destination=name, until=log.time(until))
+        for name in news:
+            self._lanes[name].news = ""
 
     async def _query(self, call: Callable[..., T], *arguments: object) -> T:
         """Run `call` in a thread, alone; over a new connection where the old one broke, until the deadline."""

@@ -13,23 +13,31 @@ class Verdict(NamedTuple):
 
 
 def judge(
-    event: Event | None, transition: Transition, due_at: int, now: int, max_lateness: int
+    event: Event | None,
+    transition: Transition,
+    due_at: int,
+    now: int,
+    max_lateness: int,
+    of_start: int | None = None,
+    forced: bool = False,
 ) -> Verdict | None:
     """None: send it. Else the state in which the delivery ends without being sent.
 
     `event` is what the database says at this moment, None if the event is gone; `due_at` and `now` are
-    microseconds since the epoch, `max_lateness` seconds.
+    microseconds since the epoch, `max_lateness` seconds. `of_start`: the start that a refresh belongs to.
+    `forced`: an operator wants it sent, however late.
     """
     if event is None:
         return Verdict("cancelled", "the event was deleted")
     if event.cancelled:
         return Verdict("cancelled", "the event was cancelled")
     ends_at = sound_end(event)
-    if due_at != (event.starts_at if transition == "live" else ends_at):
+    called_for = ends_at if transition == "ended" else event.starts_at
+    if called_for != (of_start if transition == "refresh" else due_at):
         return Verdict("superseded", "the event was moved")
-    if transition == "live" and ends_at is not None and ends_at <= now:
+    if transition != "ended" and ends_at is not None and ends_at <= now:
         return Verdict("superseded", "its end is already due")
-    if now - due_at > max_lateness * SECOND:
+    if not forced and now - due_at > max_lateness * SECOND:
         return Verdict("expired", f"more than max_lateness ({max_lateness} s) late")
     return None
 
@@ -39,3 +47,16 @@ def sound_end(event: Event) -> int | None:
     if event.ends_at is None or event.starts_at is None or event.ends_at < event.starts_at:
         return None
     return event.ends_at
+
+
+def next_refresh(event: Event, fired_at: int, every: int, longest: int) -> int | None:
+    """When an event that was announced as live at `fired_at` is to be refreshed (microseconds), or None.
+
+    `every`: seconds between two refreshes, 0 for none. An event without an end is refreshed for `longest` seconds.
+    """
+    start, end = event.starts_at, sound_end(event)
+    if not every or start is None:
+        return None
+    step = every * SECOND
+    due = start + max(1, -((start - fired_at - step // 2) // step)) * step
+    return due if due < (end if end is not None else start + longest * SECOND) else None

@@ -11,7 +11,7 @@ from hivetalk_scheduler.event import Event
 
 _CHARSET = {character: value for value, character in enumerate("qpzry9x8gf2tvdw0s3jn54khce6mua7l")}
 _GENERATOR = (0x3B6A57B2, 0x26508E6D, 0x1EA119FA, 0x3D4233DD, 0x2A1462B3)
-_CHECKSUM_LENGTH = 6
+_DATA_LENGTH, _CHECKSUM_LENGTH = 52, 6
 
 
 def signing_key(event: Event, fallback_nsec: str | None) -> bytes:
@@ -81,7 +81,7 @@ def _decode(text: str, prefix: str, field: str) -> bytes:
     if text != text.lower() and text != text.upper():
         raise ValueError(f"{problem}; capital and small letters are mixed")
     found, _, data = text.lower().rpartition("1")
-    if found != prefix:
+    if found != prefix or len(data) != _DATA_LENGTH + _CHECKSUM_LENGTH:
         raise ValueError(problem)
     try:
         values = [_CHARSET[character] for character in data]
@@ -89,10 +89,13 @@ def _decode(text: str, prefix: str, field: str) -> bytes:
         raise ValueError(problem) from None
     if _polymod(prefix, values) != 1:
         raise ValueError(f"{field} is not an {prefix}: its checksum is wrong; copy it again, whole")
-    key = _to_bytes(values[:-_CHECKSUM_LENGTH])
-    if key is None or len(key) != 32:
+    number = 0
+    for value in values[:_DATA_LENGTH]:
+        number = number << 5 | value
+    # 52 groups of 5 bits are 256 bits and 4 of padding, which are zero.
+    if number & 0xF:
         raise ValueError(problem)
-    return key
+    return (number >> 4).to_bytes(32, "big")
 
 
 def _polymod(prefix: str, values: list[int]) -> int:
@@ -106,15 +109,3 @@ def _polymod(prefix: str, values: list[int]) -> int:
             if top >> bit & 1:
                 checksum ^= generator
     return checksum
-
-
-def _to_bytes(values: list[int]) -> bytes | None:
-    """Groups of 5 bits as bytes; None if the padding is not what BIP-173 asks for."""
-    bits = 5 * len(values)
-    number = 0
-    for value in values:
-        number = number << 5 | value
-    padding = bits % 8
-    if padding > 4 or number & ((1 << padding) - 1):
-        return None
-    return (number >> padding).to_bytes(bits // 8, "big")

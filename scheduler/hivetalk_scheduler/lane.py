@@ -4,6 +4,7 @@ import asyncio
 from collections import deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from typing import Literal
 
 from hivetalk_scheduler.clock import Clock
 from hivetalk_scheduler.destinations import Destination
@@ -12,9 +13,7 @@ from hivetalk_scheduler.message import Answer, Message
 from hivetalk_scheduler.store import Delivery, Payload
 
 FAILURES = 3
-"""Failed sends in a row after which a lane rests: a dead destination is probed, not hammered."""
-REST = 5.0
-"""Seconds of the first rest; each further one is twice as long."""
+"""Failed sends in a row after which a destination rests: a dead one is probed, not hammered."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +29,7 @@ class Lane:
     """Sends to one destination, as many at once as it takes.
 
     `report(ready, answer, fired_at)` is called once for each; `answer` is None for one that is handed back unsent.
+    `margin`: seconds of its lease that a delivery must have left. `rate`: sends a second, 0 for as many as it takes.
     """
 
     def __init__(
@@ -37,6 +37,7 @@ class Lane:
         destination: Destination,
         clock: Clock,
         margin: float,
+        rate: float,
         report: Callable[[Ready, Answer | None, int | None], None],
     ) -> None:
         self.destination = destination
@@ -46,8 +47,13 @@ class Lane:
         self._queue: deque[Ready] = deque()
         self._workers: set[asyncio.Task[None]] = set()
         self._failures = 0
-        self._rests = 0
+        self._gap = 1 / rate if rate else 0.0
+        self._slot = 0.0
+        self._known_well = False
+        self.news: Literal["", "well", "tired"] = ""
+        """What has become of the destination since it was last asked: it answers, or it failed too often in a row."""
         self.rests_until = 0
+        """Microseconds since the epoch."""
 
     def __len__(self) -> int:
         return len(self._queue)
@@ -62,6 +68,10 @@ class Lane:
 
     async def _work(self) -> None:
         while self._queue:
+            if self._gap:
+                await self._turn()
+            if not self._queue:
+                return
             ready = self._queue.popleft()
             fired_at = self._clock.now()
             if fired_at + self._margin > ready.delivery.next_at:
@@ -88,16 +98,31 @@ class Lane:
             self._report(ready, answer, fired_at)
             self._learn(answer)
 
+    async def _turn(self) -> None:
+        """Wait until `rate` allows one more."""
+        now = asyncio.get_running_loop().time()
+        self._slot = max(self._slot + self._gap, now)
+        await asyncio.sleep(self._slot - now)
+
     def _learn(self, answer: Answer) -> None:
         if answer.verdict != "retry":
-            self._failures = self._rests = 0
+            self._failures = 0
+            if not self._known_well:
+                self._known_well, self.news = True, "well"
             return
         self._failures += 1
-        now = self._clock.now()
-        if self._failures >= FAILURES and now >= self.rests_until:
-            self.rests_until = now + round(REST * 2 ** min(self._rests, 6) * SECOND)
-            self._rests += 1
+        if self._failures >= FAILURES:
+            self._known_well, self.news = False, "tired"
             self.hand_back()
+
+    def rest(self, until: int) -> None:
+        """Take nothing until then (microseconds since the epoch)."""
+        self._failures, self.rests_until = 0, until
+
+    @property
+    def busy(self) -> bool:
+        """Whether it should be given nothing now."""
+        return self.news == "tired" or self.rests_until > self._clock.now()
 
     def hand_back(self) -> None:
         """Report everything that waits as unsent."""

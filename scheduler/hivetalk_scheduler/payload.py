@@ -34,9 +34,10 @@ def json_body(event: Event, transition: Transition, due_at: int, config: Config)
     return json.dumps(body, separators=(",", ":"), ensure_ascii=False).encode("utf-8", "replace")
 
 
-def webhook_id(event: Event, transition: Transition, due_at: int) -> str:
-    """The ``webhook-id``: the same for every attempt at one transition of one event at one due time."""
-    key = f"{event.id} {event.test:d} {transition} {due_at}"
+def webhook_id(event: Event, transition: Transition, due_at: int, generation: int = 0) -> str:
+    """The ``webhook-id``: the same for every attempt at one transition of one event at one due time, until an
+    operator has it announced anew (`generation`)."""
+    key = f"{event.id} {event.test:d} {transition} {due_at} {generation}"
     return "msg_" + hashlib.sha256(key.encode()).hexdigest()[:32]
 
 

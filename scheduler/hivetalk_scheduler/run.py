@@ -4,6 +4,7 @@
 2. Catch: a row in ``delivery`` for each new transition in the window (``catch``).
 3. If nothing falls due before the next run, exit: most runs end here, so nothing more is imported before.
 4. Fire: hold, claim, send, record (``fire``).
+5. Prune what ended long ago.
 """
 
 import os
@@ -17,6 +18,9 @@ from hivetalk_scheduler.config import GRACE, Config
 from hivetalk_scheduler.database import connect
 from hivetalk_scheduler.event import SECOND
 from hivetalk_scheduler.store import Store
+
+PRUNE = 1000
+"""Rows of each table that a run deletes at most."""
 
 
 def run(config: Config) -> None:
@@ -56,6 +60,8 @@ def run(config: Config) -> None:
                 retried=counts["retried"],
                 failed=counts["dead"] + counts["expired"],
             )
+    with store.transaction():
+        pruned = store.prune(config.retention, PRUNE)
     store.connection.close()
     log.info(
         "run-finished",
@@ -63,6 +69,7 @@ def run(config: Config) -> None:
         caught=caught,
         **{word: counts.get(word, 0) for word in ("delivered", "retried")},
         **{word: n for word, n in counts.items() if word not in ("delivered", "retried")},
+        pruned=pruned["deliveries"] or None,
         duration_ms=round((clock.monotonic() - began) * 1000),
     )
 

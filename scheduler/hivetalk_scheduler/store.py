@@ -16,8 +16,8 @@ from hivetalk_scheduler.event import Event, Transition
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
-Key = tuple[str, bool, str, int]
-"""An announcement: event id, test, transition, due_at."""
+Key = tuple[str, bool, str, int, int]
+"""An announcement: event id, test, transition, due_at, generation."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,15 +40,18 @@ class Delivery:
     test: bool
     transition: Transition
     due_at: int
+    of_start: int | None
     destination: str
     next_at: int
     claims: int
     attempts: int
+    generation: int
+    forced: bool
 
     @property
     def key(self) -> Key:
         """The announcement that this delivers."""
-        return (self.event_id, self.test, self.transition, self.due_at)
+        return (self.event_id, self.test, self.transition, self.due_at, self.generation)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +78,10 @@ class Completion:
     delay: float | None = None
     """Seconds until the next attempt, where the state stays pending."""
     nostr_id: str | None = None
+    refresh_at: int | None = None
+    """When the event is to be announced as live once more."""
+    of_start: int | None = None
+    """The start that the refresh belongs to."""
 
 
 def moment(microseconds: int) -> datetime:
@@ -96,7 +103,7 @@ class Store:
     def __init__(self, connection: Connection, clock_: Clock) -> None:
         self.connection = connection
         self._clock = clock_
-        self._sql = sql.queries()
+        self._sql = sql.statements("queries")
 
     def _all(self, name: str, /, **parameters: Any) -> list[Row]:
         cursor = self.connection.execute(self._sql[name], parameters or None, binary=True)
@@ -143,27 +150,31 @@ class Store:
             self._all("start_destinations", names=new, origin=moment(origin))
 
     def wanted(
-        self, bounds: tuple[int, int], names: Sequence[str], room_relays: bool, limit: int
+        self, bounds: tuple[int, int], now: int, names: Sequence[str], room_relays: bool, limit: int
     ) -> list[Row]:
-        """What a catch with these `bounds` would write; changes nothing."""
-        return self._all("wanted", **_window(bounds), names=list(names), room_relays=room_relays, limit=limit)
+        """What a catch at `now` with these `bounds` would write; changes nothing."""
+        found = {"names": list(names), "room_relays": room_relays, "limit": limit}
+        return self._all("wanted", **_window(bounds), now=moment(now), **found)
 
     def catch(
         self,
         bounds: tuple[int, int],
+        now: int,
         names: Sequence[str],
         room_relays: bool,
+        limit: int,
         lead: float,
         first: bool,
-        limit: int,
     ) -> int:
         """Write a delivery for each new transition and destination in the window; returns how many."""
-        return len(
-            self._all(
-                "catch", **_window(bounds), names=list(names), room_relays=room_relays, lead=lead, first=first,
-                limit=limit,
-            )
-        )  # fmt: skip
+        found = {
+            "names": list(names),
+            "room_relays": room_relays,
+            "limit": limit,
+            "lead": lead,
+            "first": first,
+        }
+        return len(self._all("catch", **_window(bounds), now=moment(now), **found))
 
     def mark(self, now: int) -> None:
         """The catch at `now` is complete."""
@@ -202,7 +213,7 @@ class Store:
         rows = self._all("payloads", ids=list({delivery.event_id for delivery in deliveries}))
         return [
             Payload(
-                (r["event_id"], r["test"], r["transition"], r["due_at"]),
+                (r["event_id"], r["test"], r["transition"], r["due_at"], r["generation"]),
                 r["format"], r["message_id"], r["created_at"], r["body"],
             )
             for r in rows
@@ -219,6 +230,7 @@ class Store:
             tests=[p.key[1] for p in ordered],
             transitions=[p.key[2] for p in ordered],
             due_ats=[moment(p.key[3]) for p in ordered],
+            generations=[p.key[4] for p in ordered],
             formats=[p.format for p in ordered],
             message_ids=[p.message_id for p in ordered],
             created_ats=[p.created_at for p in ordered],
@@ -239,6 +251,30 @@ class Store:
             delays=[c.delay for c in completions],
         )
         return {row["id"] for row in rows}
+
+    def refresh(self, completions: Sequence[Completion]) -> None:
+        """Write the refreshes that these completions call for."""
+        due = [(c.delivery, c.refresh_at, c.of_start) for c in completions if c.refresh_at and c.of_start]
+        self._all(
+            "refresh",
+            event_ids=[delivery.event_id for delivery, _, _ in due],
+            tests=[delivery.test for delivery, _, _ in due],
+            due_ats=[moment(at) for _, at, _ in due],
+            of_starts=[moment(start) for _, _, start in due],
+            destinations=[delivery.destination for delivery, _, _ in due],
+        )
+
+    def rest(self, name: str, first: float, longest: float) -> int:
+        """Let the destination rest, `first` seconds the first time; returns until when."""
+        return int(self._all("rest", name=name, first=first, longest=longest)[0]["probe_at"])
+
+    def recover(self, name: str) -> None:
+        """The destination takes deliveries again."""
+        self._all("recover", name=name)
+
+    def prune(self, retention: int, limit: int) -> dict[str, int]:
+        """Delete up to `limit` rows of each table that ended more than `retention` seconds ago."""
+        return self._all("prune", retention=retention, limit=limit)[0]
 
     def write_back(self, statuses: dict[str, tuple[str, str | None]]) -> None:
         """Tell the application: event id -> (status, Nostr event id)."""

@@ -30,7 +30,7 @@ def main(args: argparse.Namespace) -> int:
         store.start(look, names, min(at, look.now) - settings.window_behind * SECOND)
         hold_end = window.hold_end(at, at / SECOND if at != look.now else clock.host(), settings)
         until = hold_end if settings.hold else at
-        rows = store.wanted(bounds, names, settings.room_relays != "none", LIMIT)
+        rows = store.wanted(bounds, at, names, settings.room_relays != "none", LIMIT)
         there = store.ahead(max(until, bounds[1]), LIMIT)
         store.connection.execute("ROLLBACK; BEGIN")
     caught = [
@@ -69,9 +69,8 @@ def _print(as_json: bool, at: int, bounds: tuple[int, int], until: int, caught: 
         times = {"at": at, "window_from": bounds[0], "window_to": bounds[1], "fires_until": until}
         print(json.dumps({**{k: log.time(v) for k, v in times.items()}, "deliveries": caught}))
         return
-    print(
-        f"a run at {log.time(at)} looks at {log.time(bounds[0])} to {log.time(bounds[1])}, fires until {log.time(until)}"
-    )
+    window_ = f"{log.time(bounds[0])} to {log.time(bounds[1])}"
+    print(f"a run at {log.time(at)} looks at {window_}, fires until {log.time(until)}")
     for item in caught:
         what = ("catches, " if item["new"] else "has, ") + (
             "fires" if item["fires"] else "leaves to a later run"

@@ -8,35 +8,19 @@ from typing import Any
 
 from hivetalk_scheduler import config, log
 from hivetalk_scheduler.config import Config
-from hivetalk_scheduler.database import Connection, connect, translated
+from hivetalk_scheduler.console import Console, timed
 from hivetalk_scheduler.errors import TryAgain
 
 POLL = 0.5
 """Seconds between two looks."""
 
-INSERT = """
-INSERT INTO hivetalk_scheduler.test_event (event_id, name, starts_at, ends_at)
-SELECT %(id)s, 'HiveTalk Scheduler test event', t.start, t.start + make_interval(secs => %(for_)s)
-  FROM (SELECT clock_timestamp() + make_interval(secs => %(in_)s) AS start) AS t
-RETURNING starts_at, ends_at
-"""
-LOOK = """
-SELECT transition, destination, state, due_at, fired_at, attempts, answer,
-       round(extract(epoch FROM fired_at - due_at) * 1000)::integer AS lateness_ms
-  FROM hivetalk_scheduler.delivery WHERE event_id = %(id)s AND test ORDER BY due_at, destination
-"""
-
 
 def main(args: argparse.Namespace) -> int:
     """Write the event, follow it with ``--wait``; raises TryAgain if it does not arrive."""
     settings = config.load(args.config)
-    connection = connect(settings)
+    console = Console(settings)
     event_id = f"test-{os.urandom(6).hex()}"
-    with translated():
-        row = connection.execute(
-            INSERT, {"id": event_id, "in_": args.in_, "for_": args.for_}, binary=True
-        ).fetchone()
-    assert row is not None  # noqa: S101 - INSERT … RETURNING gives its row
+    (row,) = console.ask("add_test_event", id=event_id, starts_in=args.in_, lasts=args.for_)
     if not args.json:
         print(
             f"{event_id}: live at {log.time(row['starts_at'])}, ended at {log.time(row['ends_at'])}",
@@ -46,13 +30,9 @@ def main(args: argparse.Namespace) -> int:
         if args.json:
             print(json.dumps({"event_id": event_id, "deliveries": []}))
         return 0
-    rows = _follow(connection, settings, event_id, args)
+    rows = _follow(console, settings, event_id, args)
     if args.json:
-        times = [
-            {**r, "due_at": log.time(r["due_at"]), "fired_at": r["fired_at"] and log.time(r["fired_at"])}
-            for r in rows
-        ]
-        print(json.dumps({"event_id": event_id, "deliveries": times}))
+        print(json.dumps({"event_id": event_id, "deliveries": timed(rows)}))
     wrong = [r for r in rows if r["state"] != "delivered"]
     if wrong or {r["transition"] for r in rows} != {"live", "ended"}:
         raise TryAgain(
@@ -63,15 +43,14 @@ def main(args: argparse.Namespace) -> int:
 
 
 def _follow(
-    connection: Connection, settings: Config, event_id: str, args: argparse.Namespace
+    console: Console, settings: Config, event_id: str, args: argparse.Namespace
 ) -> list[dict[str, Any]]:
     """Poll until everything has ended, or a run after the event's end should long have been."""
     patience = 2 * (settings.interval + settings.jitter + settings.accuracy) + settings.delivery_timeout + 10
     give_up = time.monotonic() + args.in_ + args.for_ + patience
     shown: dict[tuple[str, str], str] = {}
     while True:
-        with translated():
-            rows = connection.execute(LOOK, {"id": event_id}, binary=True).fetchall()
+        rows = console.ask("of_test_event", id=event_id)
         for row in rows:
             where = (row["transition"], row["destination"])
             if shown.get(where) != row["state"] and not args.json:

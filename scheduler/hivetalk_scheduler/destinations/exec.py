@@ -22,19 +22,17 @@ class Exec(Destination):
 
     async def send(self, message: Message) -> Answer:
         """Run the program; at the time limit its whole process group is killed."""
-        limit = self.config.delivery_timeout
         program = self.url.partition(":")[2]
-        try:
+        with _Tail() as tail, os.fdopen(os.memfd_create("message"), "r+b", buffering=0) as stdin:
             # Already whole when the program starts, so one that reads none of it breaks no pipe.
-            stdin = os.memfd_create("message")
-            with open(stdin, "r+b", buffering=0) as body:  # noqa: PTH123 - a descriptor has no path
-                body.write(message.body)
-                body.seek(0)
+            stdin.write(message.body)
+            stdin.seek(0)
+            try:
                 process = await asyncio.create_subprocess_exec(
                     program,
-                    stdin=body,
+                    stdin=stdin,
                     stdout=asyncio.subprocess.DEVNULL,
-                    stderr=asyncio.subprocess.PIPE,
+                    stderr=tail.end,
                     cwd="/",
                     # Clean: nothing of the scheduler's own, and nothing hostile from the database.
                     env={
@@ -45,24 +43,53 @@ class Exec(Destination):
                     },
                     start_new_session=True,
                 )
-        except OSError as error:
-            return Answer("retry", f"{program} cannot be run: {error.strerror}")
-        tail = bytearray()
-        reading = asyncio.create_task(_read_tail(process.stderr, tail))
+            except OSError as error:
+                return Answer("retry", f"{program} cannot be run: {error.strerror}")
+            status = await self._wait(process)
+            if status is None:
+                return Answer("retry", f"killed after {self.config.delivery_timeout:g} s")
+            return classify(status, tail.read())
+
+    async def _wait(self, process: asyncio.subprocess.Process) -> int | None:
+        """The exit status; None if the process group had to be killed."""
         try:
-            async with asyncio.timeout(limit):
-                status = await process.wait()
-            # A process left in the background may hold the pipe open; its words are not waited for.
-            await asyncio.wait([reading], timeout=0.1)
+            async with asyncio.timeout(self.config.delivery_timeout):
+                return await process.wait()
         except TimeoutError:
-            return Answer("retry", f"killed after {limit:g} s")
+            return None
         finally:
-            reading.cancel()
             if process.returncode is None:
                 with suppress(ProcessLookupError):
                     os.killpg(process.pid, signal.SIGKILL)
                 await process.wait()
-        return classify(status, bytes(tail))
+
+
+class _Tail:
+    """The read end of a pipe that never fills up, since it keeps only the last bytes.
+
+    asyncio's own pipes would hold up `wait` as long as any process that was left in the background has one.
+    """
+
+    def __init__(self) -> None:
+        self._kept = bytearray()
+
+    def __enter__(self) -> "_Tail":
+        self._from, self.end = os.pipe()
+        os.set_blocking(self._from, False)
+        asyncio.get_running_loop().add_reader(self._from, self.read)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        asyncio.get_running_loop().remove_reader(self._from)
+        os.close(self._from)
+        os.close(self.end)
+
+    def read(self) -> bytes:
+        """Take what lies in the pipe; returns the last bytes so far."""
+        with suppress(BlockingIOError):
+            self._kept += os.read(self._from, 65_536)
+            del self._kept[:-4096]
+        return bytes(self._kept)
 
 
 def classify(status: int, stderr: bytes) -> Answer:
@@ -74,11 +101,3 @@ def classify(status: int, stderr: bytes) -> Answer:
     end = f"exit status {status}" if status > 0 else f"killed by signal {-status}"
     text = f"{end}: {said}" if said else end
     return Answer("permanent" if status in PERMANENT else "retry", text)
-
-
-async def _read_tail(stream: asyncio.StreamReader | None, tail: bytearray) -> None:
-    """Read `stream` to its end, so that the program never blocks on it, and keep the last bytes in `tail`."""
-    assert stream is not None  # noqa: S101 - asked for above
-    while chunk := await stream.read(65_536):
-        tail += chunk
-        del tail[:-4096]

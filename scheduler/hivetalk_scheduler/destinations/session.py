@@ -1,5 +1,6 @@
 """The HTTP session that relays and webhooks share the making of."""
 
+import errno
 import socket
 from ipaddress import IPv4Address, IPv4Network, IPv6Network, ip_address
 
@@ -63,5 +64,6 @@ def _public_socket(info: _AddressInfo) -> socket.socket:
     # Called with the very address that is connected to next, so no second look-up can differ (DNS rebinding).
     family, kind, protocol, _, address = info
     if not is_public(str(address[0])):
-        raise OSError(f"{address[0]} is not a public address; room_relays = any would allow it")
+        text = f"{address[0]} is not a public address; room_relays = any would allow it"
+        raise PermissionError(errno.EACCES, text)
     return socket.socket(family, kind, protocol)

@@ -112,9 +112,7 @@ async def _words(response: aiohttp.ClientResponse, patience: float) -> str:
     body = bytearray()
     with suppress(TimeoutError, aiohttp.ClientError, OSError):
         async with asyncio.timeout(patience):
-            while len(body) < LONGEST_ANSWER and (
-                chunk := await response.content.read(LONGEST_ANSWER - len(body))
-            ):
+            while chunk := await response.content.read(LONGEST_ANSWER - len(body)):
                 body += chunk
     return " ".join(body[:800].decode("utf-8", "replace").split())[:200]
 

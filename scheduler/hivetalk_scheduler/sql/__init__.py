@@ -15,14 +15,13 @@ class Migration(NamedTuple):
     path: Path
 
 
-def queries() -> dict[str, str]:
-    """The statements of queries.sql by name, without their comments."""
-    parts = re.split(r"(?m)^-- name: (\w+)\n", (_HERE / "queries.sql").read_text(encoding="utf-8"))
-    found = {
-        name: re.sub(r"(?m)\s*-- .*$", "", body).strip()
-        for name, body in zip(parts[1::2], parts[2::2], strict=True)
-    }
-    found["catch"] = found["catch"].replace("/* wanted */", found["wanted"])
+def statements(name: str) -> dict[str, str]:
+    """The statements of ``NAME.sql`` by name, without comments; ``/* other */`` stands for the statement `other`."""
+    parts = re.split(r"(?m)^-- name: (\w+)\n", (_HERE / f"{name}.sql").read_text(encoding="utf-8"))
+    found: dict[str, str] = {}
+    for key, body in zip(parts[1::2], parts[2::2], strict=True):
+        text = re.sub(r"(?m)\s*-- .*$", "", body).strip()
+        found[key] = re.sub(r"/\* (\w+) \*/", lambda match: found[match[1]], text)
     return found
 
 

@@ -23,18 +23,21 @@ SELECT unnest(%(names)s::text[]), %(origin)s ON CONFLICT DO NOTHING
 
 -- name: wanted
 -- The deliveries that the events in the window call for and that are not there yet.
--- An end before its start is no end (the row is reported when it fires).
+-- Of an event that is over, only the end is wanted. An end before its start is no end (reported when it fires).
+-- What was cancelled or superseded is wanted again where the event says so again.
 SELECT c.event_id, c.test, c.transition, c.due_at, d.destination, c.status
   FROM (SELECT event_id::text AS event_id, false AS test, 'live' AS transition, starts_at AS due_at, room_relay_url, status
           FROM hivetalk_scheduler.event_source
          WHERE starts_at > %(lower)s AND starts_at <= %(upper)s AND NOT cancelled
+           AND (ends_at IS NULL OR ends_at > %(now)s OR ends_at < starts_at)
          UNION ALL
         SELECT event_id::text, false, 'ended', ends_at, room_relay_url, status
           FROM hivetalk_scheduler.event_source
          WHERE ends_at > %(lower)s AND ends_at <= %(upper)s AND NOT cancelled AND ends_at >= starts_at
          UNION ALL
         SELECT event_id, true, 'live', starts_at, NULL, NULL
-          FROM hivetalk_scheduler.test_event WHERE starts_at > %(lower)s AND starts_at <= %(upper)s
+          FROM hivetalk_scheduler.test_event
+         WHERE starts_at > %(lower)s AND starts_at <= %(upper)s AND ends_at > %(now)s
          UNION ALL
         SELECT event_id, true, 'ended', ends_at, NULL, NULL
           FROM hivetalk_scheduler.test_event WHERE ends_at > %(lower)s AND ends_at <= %(upper)s) AS c
@@ -47,23 +50,29 @@ SELECT c.event_id, c.test, c.transition, c.due_at, d.destination, c.status
  WHERE octet_length(c.event_id) <= 500  -- what an index entry can hold; `db check` reports longer ones
    AND NOT EXISTS (SELECT FROM hivetalk_scheduler.delivery AS x
                     WHERE x.event_id = c.event_id AND x.test = c.test AND x.transition = c.transition
-                      AND x.due_at = c.due_at AND x.destination = d.destination)
+                      AND x.due_at = c.due_at AND x.destination = d.destination
+                      AND x.state NOT IN ('cancelled', 'superseded'))
  ORDER BY c.due_at, c.event_id, c.transition, d.destination  -- one order, so that two runs cannot deadlock
  LIMIT %(limit)s
 
 -- name: catch
--- On the first run of all (`first`), what the predecessor recorded as sent is taken as sent.
-INSERT INTO hivetalk_scheduler.delivery
+-- On the first run of all (`first`), what the predecessor recorded as sent is taken as sent. An end that is overdue
+-- queues from now: after an outage, the meetings that still run come first, the oldest of them foremost.
+INSERT INTO hivetalk_scheduler.delivery AS d
        (event_id, test, transition, due_at, destination, next_at, state, completed_at, answer)
-SELECT w.event_id, w.test, w.transition, w.due_at, w.destination, w.due_at - make_interval(secs => %(lead)s),
-       CASE WHEN s.sent THEN 'superseded' ELSE 'pending' END,
+SELECT w.event_id, w.test, w.transition, w.due_at, w.destination,
+       CASE WHEN w.transition = 'ended' AND w.due_at < %(now)s THEN %(now)s
+            ELSE w.due_at - make_interval(secs => %(lead)s) END,
+       CASE WHEN s.sent THEN 'delivered' ELSE 'pending' END,
        CASE WHEN s.sent THEN clock_timestamp() END,
        CASE WHEN s.sent THEN 'events.status said ' || w.status || ' before the first run' END
   FROM (/* wanted */) AS w
  CROSS JOIN LATERAL (
         SELECT coalesce(%(first)s AND w.status IN ('ended:sent', w.transition || ':sent'), false) AS sent) AS s
-    ON CONFLICT DO NOTHING
-RETURNING due_at
+    ON CONFLICT (event_id, test, transition, due_at, destination) DO UPDATE
+       SET state = 'pending', next_at = excluded.next_at, completed_at = NULL, answer = NULL, claimed_by = NULL
+     WHERE d.state IN ('cancelled', 'superseded')
+RETURNING d.due_at
 
 -- name: mark
 UPDATE hivetalk_scheduler.watermark SET caught_to = greatest(caught_to, %(now)s)
@@ -82,20 +91,25 @@ UPDATE hivetalk_scheduler.run
 
 -- name: ahead
 -- What may be claimed up to `until`, soonest first.
-SELECT id, event_id, test, transition, due_at, destination, next_at, claims, attempts
-  FROM hivetalk_scheduler.delivery
- WHERE state = 'pending' AND next_at <= %(until)s
- ORDER BY next_at LIMIT %(limit)s
+SELECT d.id, d.event_id, d.test, d.transition, d.due_at, d.of_start, d.destination, d.next_at, d.claims, d.attempts,
+       d.generation, d.forced
+  FROM hivetalk_scheduler.delivery AS d
+ WHERE d.state = 'pending' AND d.next_at <= %(until)s
+   AND NOT EXISTS (SELECT FROM hivetalk_scheduler.destination AS r
+                    WHERE r.name = d.destination AND r.probe_at > statement_timestamp())
+ ORDER BY d.next_at LIMIT %(limit)s
 
 -- name: claim
--- An `ended` waits while another run (or this one) is sending the same event's `live`.
+-- An `ended` waits while another run (or this one) is sending the same event's `live`; a destination that rests waits.
 -- statement_timestamp() is never later than the clock, so nothing is claimed early.
 WITH due AS MATERIALIZED (
     SELECT d.id FROM hivetalk_scheduler.delivery AS d
      WHERE d.state = 'pending' AND d.next_at <= statement_timestamp() AND d.destination <> ALL(%(busy)s)
-       AND (d.transition = 'live' OR NOT EXISTS (
+       AND NOT EXISTS (SELECT FROM hivetalk_scheduler.destination AS r
+                        WHERE r.name = d.destination AND r.probe_at > statement_timestamp())
+       AND (d.transition <> 'ended' OR NOT EXISTS (
             SELECT FROM hivetalk_scheduler.delivery AS l
-             WHERE l.event_id = d.event_id AND l.test = d.test AND l.transition = 'live'
+             WHERE l.event_id = d.event_id AND l.test = d.test AND l.transition <> 'ended'
                AND l.destination = d.destination AND l.state = 'pending' AND l.claimed_by IS NOT NULL
                AND l.next_at > statement_timestamp()))
      ORDER BY d.next_at LIMIT %(limit)s
@@ -103,7 +117,8 @@ WITH due AS MATERIALIZED (
 UPDATE hivetalk_scheduler.delivery AS d
    SET claimed_by = %(run)s, claims = d.claims + 1, next_at = clock_timestamp() + make_interval(secs => %(lease)s)
   FROM due WHERE d.id = due.id
-RETURNING d.id, d.event_id, d.test, d.transition, d.due_at, d.destination, d.next_at, d.claims, d.attempts
+RETURNING d.id, d.event_id, d.test, d.transition, d.due_at, d.of_start, d.destination, d.next_at, d.claims, d.attempts,
+          d.generation, d.forced
 
 -- name: sources
 -- `ids` is an array literal of unknown type, so that the view's own type of event_id (and its index) is used.
@@ -119,13 +134,14 @@ SELECT event_id AS id, name, NULL AS summary, NULL AS image, starts_at, ends_at,
   FROM hivetalk_scheduler.test_event WHERE event_id = ANY(%(ids)s::text[])
 
 -- name: payloads
-SELECT event_id, test, transition, due_at, format, message_id, created_at, body
+SELECT event_id, test, transition, due_at, generation, format, message_id, created_at, body
   FROM hivetalk_scheduler.payload WHERE event_id = ANY(%(ids)s)
 
 -- name: store_payloads
-INSERT INTO hivetalk_scheduler.payload (event_id, test, transition, due_at, format, message_id, created_at, body)
+INSERT INTO hivetalk_scheduler.payload
+       (event_id, test, transition, due_at, generation, format, message_id, created_at, body)
 SELECT * FROM unnest(%(event_ids)s::text[], %(tests)s::boolean[], %(transitions)s::text[], %(due_ats)s::timestamptz[],
-                     %(formats)s::text[], %(message_ids)s::text[], %(created_ats)s::bigint[], %(bodies)s::text[])
+                     %(generations)s::integer[], %(formats)s::text[], %(message_ids)s::text[], %(created_ats)s::bigint[], %(bodies)s::text[])
     ON CONFLICT DO NOTHING
 
 -- name: complete
@@ -141,6 +157,56 @@ UPDATE hivetalk_scheduler.delivery AS d
        AS c(id, claims, state, attempted, fired_at, answer, delay)
  WHERE d.id = c.id AND d.claims = c.claims AND d.claimed_by = %(run)s AND d.state = 'pending'
 RETURNING d.id
+
+-- name: refresh
+-- The next refresh of a running event at a relay; it is caught here, since nothing in the window calls for it.
+INSERT INTO hivetalk_scheduler.delivery (event_id, test, transition, due_at, next_at, of_start, destination)
+SELECT event_id, test, 'refresh', due_at, due_at, of_start, destination
+  FROM unnest(%(event_ids)s::text[], %(tests)s::boolean[], %(due_ats)s::timestamptz[], %(of_starts)s::timestamptz[],
+              %(destinations)s::text[]) AS n(event_id, test, due_at, of_start, destination)
+    ON CONFLICT DO NOTHING
+
+-- name: rest
+-- A destination that failed again and again rests, each time twice as long, up to `longest` seconds.
+INSERT INTO hivetalk_scheduler.destination AS r (name, origin, failures, probe_at)
+VALUES (%(name)s, clock_timestamp(), 1, clock_timestamp() + make_interval(secs => %(first)s))
+    ON CONFLICT (name) DO UPDATE
+       SET failures = r.failures + 1,
+           probe_at = clock_timestamp() + make_interval(secs => least(%(first)s * 2 ^ least(r.failures, 20), %(longest)s))
+RETURNING probe_at
+
+-- name: recover
+UPDATE hivetalk_scheduler.destination SET failures = 0, probe_at = NULL WHERE name = %(name)s AND failures > 0
+
+-- name: prune
+-- In small batches, so that no run is long and autovacuum keeps up.
+WITH deliveries AS (
+    DELETE FROM hivetalk_scheduler.delivery WHERE id IN (
+        SELECT id FROM hivetalk_scheduler.delivery
+         WHERE state <> 'pending' AND completed_at < clock_timestamp() - make_interval(secs => %(retention)s)
+         ORDER BY completed_at LIMIT %(limit)s)
+    RETURNING 1),
+payloads AS (
+    DELETE FROM hivetalk_scheduler.payload WHERE ctid = ANY(ARRAY(
+        SELECT p.ctid FROM hivetalk_scheduler.payload AS p
+         WHERE p.due_at < clock_timestamp() - make_interval(secs => %(retention)s)
+           AND NOT EXISTS (SELECT FROM hivetalk_scheduler.delivery AS d
+                            WHERE d.event_id = p.event_id AND d.test = p.test AND d.transition = p.transition
+                              AND d.due_at = p.due_at)
+         LIMIT %(limit)s))
+    RETURNING 1),
+runs AS (
+    DELETE FROM hivetalk_scheduler.run WHERE id IN (
+        SELECT id FROM hivetalk_scheduler.run
+         WHERE started_at < clock_timestamp() - make_interval(secs => %(retention)s) LIMIT %(limit)s)
+    RETURNING 1),
+tests AS (
+    DELETE FROM hivetalk_scheduler.test_event WHERE event_id IN (
+        SELECT event_id FROM hivetalk_scheduler.test_event
+         WHERE ends_at < clock_timestamp() - make_interval(secs => %(retention)s) LIMIT %(limit)s)
+    RETURNING 1)
+SELECT (SELECT count(*) FROM deliveries) AS deliveries, (SELECT count(*) FROM payloads) AS payloads,
+       (SELECT count(*) FROM runs) AS runs, (SELECT count(*) FROM tests) AS tests
 
 -- name: write_back
 SELECT hivetalk_scheduler.write_back(%(event_ids)s::text[], %(statuses)s::text[], %(nostr_ids)s::text[])

@@ -39,7 +39,7 @@ def test_plan_says_what_a_run_at_that_time_would_catch_and_fire_and_changes_noth
     if installed:
         installed_long_ago(owner, "journal:")
     owner.execute(
-        "INSERT INTO events (name, start_time, end_time) VALUES ('n', '2030-01-01 12:00Z', '2030-01-01 12:01:30Z')"
+        "INSERT INTO events (start_time, end_time) VALUES ('2030-01-01 12:00Z', '2030-01-01 12:01:30Z')"
     )
     before = fingerprint(owner)
     for time, found in {

@@ -133,7 +133,8 @@ def test_the_view_fits_other_types_of_id_and_time(
     owner.execute(f"ALTER DATABASE {database} SET timezone = 'Asia/Kathmandu'")
     assert main(["db", "migrate", "--url", server.format(database), "--grant-to", "scheduler"]) == 0
     key = {"uuid": "c4b1c1e2-0000-4000-8000-000000000001", "bigint": "7", "text": 'a "quoted\\ id'}[id_type]
-    owner.execute("INSERT INTO events (id, name, start_time) VALUES (%s, 'n', now() AT TIME ZONE 'UTC')" if time_type == "timestamp" else "INSERT INTO events (id, name, start_time) VALUES (%s, 'n', now())", [key])  # fmt: skip
+    now = "now() AT TIME ZONE 'UTC'" if time_type == "timestamp" else "now()"
+    owner.execute(f"INSERT INTO events (id, name, start_time) VALUES (%s, 'n', {now})", [key])
     assert main(["run", "--config", file]) == 0
     assert owner.execute("SELECT status FROM events").fetchone() == ("live:sent",)
 

@@ -1,5 +1,7 @@
 """The date of a Nostr event, and that what is stored is what is sent."""
 
+from dataclasses import replace
+
 from hivetalk_scheduler.announcement import Announcements, dated
 from hivetalk_scheduler.config import Config, Secrets
 from hivetalk_scheduler.event import SECOND, Event
@@ -12,7 +14,7 @@ CONFIG = Config(secrets=Secrets(nostr_nsec=KEY))
 
 
 def delivery(transition: str = "live") -> Delivery:
-    return Delivery(1, "1", False, transition, DUE, "wss://relay", DUE, 1, 0)  # type: ignore[arg-type]  # a literal
+    return Delivery(1, "1", False, transition, DUE, None, "wss://relay", DUE, 1, 0, 0, False)  # type: ignore[arg-type]  # a literal
 
 
 def test_an_event_on_time_is_dated_at_its_due_second() -> None:
@@ -35,6 +37,20 @@ def test_ended_is_always_dated_after_live_even_in_the_same_second() -> None:
 def test_stored_bytes_are_used_again_unchanged() -> None:
     stored = Payload(delivery().key, "nostr", "the id", 5, "the bytes")
     assert Announcements(CONFIG).build(delivery(), EVENT, "nostr", DUE, [stored]) is stored
+
+
+def test_what_is_announced_anew_is_built_anew_under_a_new_id() -> None:
+    built = Announcements(CONFIG)
+    first = {f: built.build(delivery(), EVENT, f, DUE, []) for f in ("nostr", "json")}
+    again = replace(delivery(), generation=1)
+    for format_, old in first.items():
+        assert built.build(again, EVENT, format_, DUE, [old]).message_id != old.message_id
+
+
+def test_a_refresh_says_live() -> None:
+    refresh = replace(delivery(), transition="refresh", of_start=DUE)  # type: ignore[arg-type]  # a literal
+    body = Announcements(CONFIG).build(refresh, EVENT, "nostr", DUE, []).body
+    assert '["status","live"]' in body
 
 
 def test_what_was_built_ahead_is_used_only_while_the_event_is_the_same() -> None:

@@ -22,7 +22,9 @@ def test_the_variables_page_is_generated_from_the_specs() -> None:
 def test_every_link_and_every_named_file_exists(page: Path) -> None:
     text = page.read_text(encoding="utf-8")
     links = re.findall(r"\]\((?!https?://|#)([^)#]+)", text)
-    named = re.findall(r"`((?:script|playbooks|inventory|docs|roles|templates|molecule|scheduler)/[\w./-]+)`", text)
+    named = re.findall(
+        r"`((?:script|playbooks|inventory|docs|roles|templates|molecule|scheduler)/[\w./-]+)`", text
+    )
     missing = [link for link in links if not (page.parent / link).exists()]
     missing += [name for name in named if not (TOP / name).exists()]
     assert missing == []
@@ -37,8 +39,12 @@ def test_every_exit_status_is_documented() -> None:
 def test_the_readmes_promises_each_name_a_test_that_exists() -> None:
     """The table in docs/promises.md: a sentence of the README, and the test that proves it."""
     readme = " ".join((TOP / "README.md").read_text(encoding="utf-8").split())
-    rows = re.findall(r"^\| (.+?) \| `([\w./-]+)::(\w+)` \|$", (TOP / "docs/promises.md").read_text(encoding="utf-8"), re.M)
+    rows = re.findall(
+        r"^\| (.+?) \| `([\w./-]+)::(\w+)` \|$", (TOP / "docs/promises.md").read_text(encoding="utf-8"), re.M
+    )
     assert len(rows) > 10
     for promise, file, test in rows:
         assert promise in readme, f"the README does not say: {promise}"
-        assert re.search(rf"def {test}\(", (TOP / file).read_text(encoding="utf-8")), f"no test {test} in {file}"
+        assert re.search(rf"def {test}\(", (TOP / file).read_text(encoding="utf-8")), (
+            f"no test {test} in {file}"
+        )

@@ -13,10 +13,12 @@ CREATE TABLE hivetalk_scheduler.watermark (
     caught_to timestamptz NOT NULL   -- the last complete catch was made at this time
 );
 
--- The configured destinations that a run has seen. A new one gets no history, like a first installation.
+-- The destinations that a run has seen. A new one gets no history, like a first installation.
 CREATE TABLE hivetalk_scheduler.destination (
-    name   text PRIMARY KEY,
-    origin timestamptz NOT NULL
+    name     text PRIMARY KEY,
+    origin   timestamptz NOT NULL,
+    failures integer NOT NULL DEFAULT 0,       -- rests in a row
+    probe_at timestamptz                       -- it rests until then
 );
 
 -- One row for each transition and destination; nothing is announced without one.
@@ -24,15 +26,18 @@ CREATE TABLE hivetalk_scheduler.delivery (
     id           bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     event_id     text NOT NULL,
     test         boolean NOT NULL,
-    transition   text NOT NULL CHECK (transition IN ('live', 'ended')),
+    transition   text NOT NULL CHECK (transition IN ('live', 'refresh', 'ended')),
     due_at       timestamptz NOT NULL,
+    of_start     timestamptz,                  -- of a refresh: the start that it belongs to
     destination  text NOT NULL,
     state        text NOT NULL DEFAULT 'pending' CHECK (state IN
-                 ('pending', 'delivered', 'superseded', 'cancelled', 'expired', 'dead')),
+                 ('pending', 'delivered', 'superseded', 'cancelled', 'expired', 'dead', 'discarded')),
     next_at      timestamptz NOT NULL,         -- claimable from here on; while claimed, the end of the lease
     claimed_by   text,                         -- the run that holds it
     claims       integer NOT NULL DEFAULT 0,   -- with claimed_by, the fence: each claim has its own number
     attempts     integer NOT NULL DEFAULT 0,   -- sends that were answered, or failed
+    generation   integer NOT NULL DEFAULT 0,   -- raised where an operator has it announced anew
+    forced       boolean NOT NULL DEFAULT false,  -- an operator wants it sent, however late
     fired_at     timestamptz,                  -- the last send began
     completed_at timestamptz,
     answer       text,                         -- the receiver's words, or why there was no send
@@ -50,12 +55,14 @@ CREATE TABLE hivetalk_scheduler.payload (
     test       boolean NOT NULL,
     transition text NOT NULL,
     due_at     timestamptz NOT NULL,
+    generation integer NOT NULL,
     format     text NOT NULL CHECK (format IN ('json', 'nostr')),
     message_id text NOT NULL,
     created_at bigint NOT NULL,                -- Unix seconds; for nostr the signed created_at
     body       text NOT NULL,
-    PRIMARY KEY (event_id, test, transition, due_at, format)
+    PRIMARY KEY (event_id, test, transition, due_at, generation, format)
 );
+CREATE INDEX payload_due ON hivetalk_scheduler.payload (due_at);
 
 CREATE TABLE hivetalk_scheduler.run (
     id           text PRIMARY KEY,

@@ -1,0 +1,50 @@
+"""What an operator's commands ask and change. All of its SQL is in ``sql/console.sql``."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from hivetalk_scheduler import log, sql
+from hivetalk_scheduler.config import Config
+from hivetalk_scheduler.database import Row, connect, translated
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """Which deliveries; None stands for all."""
+
+    ids: Sequence[int] | None = None
+    states: Sequence[str] | None = None
+    destination: str | None = None
+    event: str | None = None
+    transition: str | None = None
+    limit: int = 50
+
+
+class Console:
+    """One connection for one command; every method raises SchedulerError."""
+
+    def __init__(self, config: Config) -> None:
+        self._connection = connect(config)
+        self._sql = sql.statements("console")
+
+    def ask(self, name: str, /, **parameters: Any) -> list[Row]:
+        """The rows of the statement `name`; times are microseconds since the epoch."""
+        with translated():
+            return self._connection.execute(self._sql[name], parameters or None, binary=True).fetchall()
+
+    def deliveries(self, name: str, choice: Choice, **parameters: Any) -> list[Row]:
+        """The rows of ``list``, ``retry`` or ``discard`` for the chosen deliveries."""
+        chosen = {field: getattr(choice, field) for field in Choice.__slots__}
+        return self.ask(name, **chosen, **parameters)
+
+
+def timed(rows: list[Row]) -> list[Row]:
+    """The rows with their times as text, for JSON."""
+    return [
+        {
+            k: log.time(v) if k.endswith("_at") and k != "created_at" and v is not None else v
+            for k, v in row.items()
+        }
+        for row in rows
+    ]

@@ -1,0 +1,73 @@
+-- What an operator's commands ask and change, by name; see queries.sql for what a run does.
+
+-- name: now
+SELECT clock_timestamp() AS now
+
+-- name: runs
+SELECT id, host, release, started_at, finished_at, caught, delivered, retried, failed
+  FROM hivetalk_scheduler.run ORDER BY started_at DESC LIMIT 5
+
+-- name: following
+SELECT event_id, test, transition, due_at, destination, attempts
+  FROM hivetalk_scheduler.delivery WHERE state = 'pending' ORDER BY due_at LIMIT 10
+
+-- name: counts
+SELECT destination, state, count(*) AS n,
+       count(*) FILTER (WHERE state = 'pending' AND due_at < clock_timestamp() - interval '5 s') AS overdue
+  FROM hivetalk_scheduler.delivery
+ WHERE state = 'pending' OR completed_at > clock_timestamp() - interval '1 day'
+ GROUP BY destination, state ORDER BY destination, state
+
+-- name: resting
+SELECT name, failures, probe_at FROM hivetalk_scheduler.destination WHERE failures > 0 ORDER BY name
+
+-- name: add_test_event
+INSERT INTO hivetalk_scheduler.test_event (event_id, name, starts_at, ends_at)
+SELECT %(id)s, 'HiveTalk Scheduler test event', t.start, t.start + make_interval(secs => %(lasts)s)
+  FROM (SELECT clock_timestamp() + make_interval(secs => %(starts_in)s) AS start) AS t
+RETURNING starts_at, ends_at
+
+-- name: of_test_event
+SELECT transition, destination, state, due_at, fired_at, attempts, answer,
+       round(extract(epoch FROM fired_at - due_at) * 1000)::integer AS lateness_ms
+  FROM hivetalk_scheduler.delivery WHERE event_id = %(id)s AND test ORDER BY due_at, destination
+
+-- name: chosen
+-- A filter that is null chooses everything.
+SELECT d.id FROM hivetalk_scheduler.delivery AS d
+ WHERE (%(ids)s::bigint[] IS NULL OR d.id = ANY(%(ids)s))
+   AND (%(states)s::text[] IS NULL OR d.state = ANY(%(states)s))
+   AND (%(destination)s::text IS NULL OR d.destination = %(destination)s)
+   AND (%(event)s::text IS NULL OR d.event_id = %(event)s)
+   AND (%(transition)s::text IS NULL OR d.transition = %(transition)s)
+ ORDER BY d.due_at DESC, d.id DESC LIMIT %(limit)s
+
+-- name: list
+SELECT id, event_id, test, transition, due_at, destination, state, attempts, next_at, fired_at, completed_at, answer
+  FROM hivetalk_scheduler.delivery WHERE id IN (/* chosen */) ORDER BY due_at DESC, id DESC
+
+-- name: show
+SELECT d.*, p.format, p.message_id, p.created_at, p.body
+  FROM hivetalk_scheduler.delivery AS d
+  LEFT JOIN hivetalk_scheduler.payload AS p
+         ON (p.event_id, p.test, p.transition, p.due_at, p.generation)
+          = (d.event_id, d.test, d.transition, d.due_at, d.generation)
+ WHERE d.id = %(id)s ORDER BY p.format
+
+-- name: retry
+-- Sent again however late; the stored bytes keep their id, unless it is to be announced anew.
+UPDATE hivetalk_scheduler.delivery AS d
+   SET state = 'pending', forced = true, attempts = 0, next_at = greatest(d.due_at, clock_timestamp()),
+       completed_at = NULL, claimed_by = NULL, answer = NULL, generation = d.generation + %(anew)s::boolean::integer
+ WHERE d.id IN (/* chosen */)
+   AND (d.state IN ('dead', 'expired', 'discarded') OR (%(anew)s AND d.state = 'delivered'))
+RETURNING d.id
+
+-- name: discard
+-- Not what is on its way at this moment.
+UPDATE hivetalk_scheduler.delivery AS d
+   SET state = 'discarded', completed_at = clock_timestamp(), answer = 'discarded by an operator'
+ WHERE d.id IN (/* chosen */)
+   AND (d.state IN ('dead', 'expired')
+        OR (d.state = 'pending' AND (d.claimed_by IS NULL OR d.next_at < clock_timestamp())))
+RETURNING d.id

@@ -1,0 +1,120 @@
+"""Events that are moved, renamed, cancelled, deleted and restored: what goes out is what holds at that moment."""
+
+import time
+
+import psycopg
+import pytest
+
+from hivetalk_scheduler.config import Config
+from hivetalk_scheduler.run import run
+from tests.integration.application import add_event, installed_long_ago, states
+from tests.integration.receiver import Receiver
+
+
+def run_once(url: str, receiver: Receiver) -> None:
+    run(Config(database_url=url, destinations=(receiver.url,), hold=False))
+
+
+def test_an_event_moved_after_live_was_sent_is_announced_again(url: str, owner: psycopg.Connection) -> None:
+    add_event(owner, -10, None)
+    with Receiver() as receiver:
+        run_once(url, receiver)
+        owner.execute("UPDATE events SET start_time = now() + interval '1 s'")
+        run_once(url, receiver)
+        assert len(receiver.received) == 1
+        time.sleep(1.1)
+        run_once(url, receiver)
+    assert [transition for _, transition in receiver.whats] == ["live", "live"]
+    assert receiver.received[0].id != receiver.received[1].id
+
+
+MOVE = "UPDATE events SET start_time = start_time {} interval '1 day'"
+
+
+@pytest.mark.parametrize(
+    ("withdraw", "restore"),
+    [
+        ("UPDATE events SET status = 'cancelled'", "UPDATE events SET status = 'planned'"),
+        (MOVE.format("+"), MOVE.format("-")),
+        (
+            "CREATE TABLE bin AS SELECT * FROM events; DELETE FROM events",
+            "INSERT INTO events SELECT * FROM bin",
+        ),
+    ],
+)
+def test_what_was_withdrawn_and_comes_back_is_announced(
+    url: str, owner: psycopg.Connection, withdraw: str, restore: str
+) -> None:
+    add_event(owner, 1, None)
+    with Receiver() as receiver:
+        run_once(url, receiver)
+        owner.execute(withdraw)
+        time.sleep(1.1)
+        run_once(url, receiver)
+        assert receiver.received == []
+        owner.execute(restore)
+        run_once(url, receiver)
+        run_once(url, receiver)
+    assert receiver.whats == [("A meeting", "live")]
+
+
+def test_a_renamed_event_goes_out_under_its_new_name(url: str, owner: psycopg.Connection) -> None:
+    add_event(owner, 1, None, name="old")
+    with Receiver() as receiver:
+        run_once(url, receiver)
+        owner.execute("UPDATE events SET name = 'new'")
+        time.sleep(1.1)
+        run_once(url, receiver)
+    assert receiver.whats == [("new", "live")]
+
+
+def test_an_extended_event_ends_at_its_new_end_alone(url: str, owner: psycopg.Connection) -> None:
+    add_event(owner, -10, 1)
+    with Receiver() as receiver:
+        run_once(url, receiver)
+        owner.execute("UPDATE events SET end_time = end_time + interval '1 s'")
+        time.sleep(1.1)
+        run_once(url, receiver)
+        assert [transition for _, transition in receiver.whats] == ["live"]
+        time.sleep(1)
+        run_once(url, receiver)
+    assert [transition for _, transition in receiver.whats] == ["live", "ended"]
+
+
+def test_a_row_of_a_long_transaction_is_not_overlooked(url: str, owner: psycopg.Connection) -> None:
+    """It was written before its time and committed after the watermark had passed it."""
+    with Receiver() as receiver, psycopg.connect(owner.info.dsn) as slow:
+        installed_long_ago(owner, receiver.url)
+        add_event(slow, -3000, 3600)
+        owner.execute("UPDATE hivetalk_scheduler.watermark SET caught_to = now()")
+        run_once(url, receiver)
+        assert receiver.received == []
+        slow.commit()
+        run_once(url, receiver)
+    assert receiver.whats == [("A meeting", "live")]
+
+
+@pytest.mark.parametrize("outage", ["1 min", "1 day", "30 days"])
+def test_after_an_outage_of_any_length_only_the_truth_of_now_goes_out(
+    url: str, owner: psycopg.Connection, outage: str
+) -> None:
+    with Receiver() as receiver:
+        installed_long_ago(owner, receiver.url, seconds=60 * 86_400)
+        owner.execute("UPDATE hivetalk_scheduler.watermark SET caught_to = now() - %s::interval", [outage])
+        add_event(owner, -50, -40, name="over")
+        add_event(owner, -45, 3600, name="running")
+        add_event(owner, -25 * 86_400, -25 * 86_400 + 60, name="long ago")
+        run_once(url, receiver)
+    assert sorted(receiver.whats) == [("over", "ended"), ("running", "live")]
+    assert states(owner).get(("long ago", "ended")) == ("expired" if outage == "30 days" else None)
+
+
+def test_meetings_that_still_run_come_first_the_oldest_foremost(url: str, owner: psycopg.Connection) -> None:
+    with Receiver() as receiver:
+        installed_long_ago(owner, receiver.url)
+        for number in range(5):
+            add_event(owner, -9000 - number, -4000 - number, name=f"over {number}")
+            add_event(owner, -1000 - number, 3600, name=f"running {number}")
+        run(Config(database_url=url, destinations=(receiver.url,), hold=False, concurrency=1, batch_size=2))
+    assert [name for name, _ in receiver.whats[:5]] == [f"running {number}" for number in (4, 3, 2, 1, 0)]
+    assert {name for name, _ in receiver.whats[5:]} == {f"over {number}" for number in range(5)}
