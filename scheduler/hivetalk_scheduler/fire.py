@@ -145,7 +145,7 @@ class Firing:
         """The destination `name`, in its lane; a room's relay only while it is the room's."""
         if name not in self._lanes:
             url = self._catcher.urls.get(name)
-            if url is None and name != (event.room_relay_url or "").strip().rstrip("/"):
+            if url is None and name != event.room_relay_url:
                 return Verdict("cancelled", "no longer a destination")
             try:
                 destination = destinations.create(url or name, self._config, of_room=url is None)

@@ -7,6 +7,7 @@ import sys
 from dataclasses import fields
 
 from hivetalk_scheduler import config
+from hivetalk_scheduler.errors import ConfigError
 
 
 def main(args: argparse.Namespace) -> int:
@@ -16,14 +17,7 @@ def main(args: argparse.Namespace) -> int:
         found = config.parse(sys.stdin.read(), "standard input", secrets)
     else:
         found = config.load(args.config)
-    if found.secrets.nostr_nsec:
-        from hivetalk_scheduler import keys
-        from hivetalk_scheduler.errors import ConfigError
-
-        try:
-            keys.secret_key(found.secrets.nostr_nsec)
-        except ValueError as error:
-            raise ConfigError(str(error)) from None
+    _check_secrets(found.secrets)
     settings = {f.name: getattr(found, f.name) for f in fields(found) if f.name != "secrets"}
     if args.json:
         print(json.dumps(settings))
@@ -31,3 +25,15 @@ def main(args: argparse.Namespace) -> int:
         for name, value in settings.items():
             print(f"{name} = {json.dumps(value)}")
     return 0
+
+
+def _check_secrets(secrets: config.Secrets) -> None:
+    from hivetalk_scheduler import keys
+
+    try:
+        if secrets.nostr_nsec:
+            keys.secret_key(secrets.nostr_nsec)
+        if secrets.webhook_secret:
+            keys.webhook_key(secrets.webhook_secret)
+    except ValueError as error:
+        raise ConfigError(str(error)) from None

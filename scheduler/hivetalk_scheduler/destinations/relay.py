@@ -109,12 +109,9 @@ class Relay(Destination):
         return answer
 
     async def _authenticated(self, connection: "_Connection", message: Message, refusal: Answer) -> Answer:
-        """Authenticate, then publish `message` again."""
-        nsec = self.config.secrets.nostr_nsec
-        if nsec is None:
-            return Answer("permanent", f"{refusal.text}; set the credential nostr_nsec"[:500])
+        """Authenticate as the author of `message`, then publish it again."""
         try:
-            secret = keys.secret_key(nsec)
+            secret = keys.signing_key(message.event, self.config.secrets.nostr_nsec)
         except ValueError as error:
             return Answer("permanent", f"{refusal.text}; {error}"[:500])
         now = message.due_at // SECOND + int(message.lateness)
@@ -136,7 +133,7 @@ class _Connection:
         self._loop = asyncio.get_running_loop()
         self._challenge: asyncio.Future[str] = self._loop.create_future()
         self._authenticating = asyncio.Lock()
-        self._authentication: Answer | None = None
+        self._authentications: dict[bytes, Answer] = {}
         self._reading = asyncio.create_task(self._read())
 
     async def publish(self, event_id: str, verb: bytes, event: bytes) -> Answer:
@@ -157,13 +154,14 @@ class _Connection:
                 del self._waiting[event_id]
 
     async def authenticate(self, url: str, created_at: int, secret: bytes) -> Answer:
-        """Answer the relay's challenge, once for all that wait; created_at: Unix seconds."""
+        """Answer the relay's challenge, once for each key; created_at: Unix seconds."""
         async with self._authenticating:
-            if self._authentication is None or self._authentication.verdict == "retry":
+            answer = self._authentications.get(secret)
+            if answer is None or answer.verdict == "retry":
                 challenge = await asyncio.shield(self._challenge)
                 event_id, event = nostr.authentication(url, challenge, created_at, secret)
-                self._authentication = await self.publish(event_id, b'["AUTH",', event)
-            return self._authentication
+                answer = self._authentications[secret] = await self.publish(event_id, b'["AUTH",', event)
+            return answer
 
     async def close(self) -> None:
         await self._socket.close()

@@ -125,7 +125,7 @@ RETURNING d.id, d.event_id, d.test, d.transition, d.due_at, d.of_start, d.destin
 SELECT event_id::text AS id, left(name, 1000) AS name, left(summary, 10000) AS summary, left(image, 2000) AS image,
        starts_at, ends_at, left(identifier, 500) AS identifier, left(room_name, 500) AS room_name,
        left(room_npub, 200) AS room_npub, left(room_nsec, 200) AS room_nsec,
-       left(room_relay_url, 500) AS room_relay_url, coalesce(cancelled, false) AS cancelled, false AS test
+       left(regexp_replace(btrim(room_relay_url), '/+$', ''), 500) AS room_relay_url, coalesce(cancelled, false) AS cancelled, false AS test
   FROM hivetalk_scheduler.event_source WHERE event_id = ANY(%(ids)s)
 
 -- name: test_sources

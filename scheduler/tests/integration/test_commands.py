@@ -64,10 +64,9 @@ def test_plan_refuses_a_time_without_an_offset(
 
 
 def test_a_test_event_is_followed_until_it_is_delivered(file: str, owner: psycopg.Connection) -> None:
-    waiting = subprocess.Popen(
-        [sys.executable, "-m", "hivetalk_scheduler", "--config", file, "test-event", "--in", "2", "--for", "1", "--wait"],
-        cwd=SCHEDULER, stdout=subprocess.PIPE, text=True,
-    )  # fmt: skip
+    words = ["--config", file, "test-event", "--in", "2", "--for", "1", "--wait"]
+    command = [sys.executable, "-m", "hivetalk_scheduler", *words]
+    waiting = subprocess.Popen(command, cwd=SCHEDULER, stdout=subprocess.PIPE, text=True)
     assert waiting.stdout is not None
     assert "live at" in waiting.stdout.readline()
     for _ in range(2):

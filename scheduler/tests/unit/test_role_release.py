@@ -1,0 +1,158 @@
+"""A release: made on the controller (archive.py), installed on the host whole or not at all (install.py)."""
+
+import importlib.util
+import io
+import os
+import subprocess
+import sys
+import tarfile
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+from .test_templates import ROLE, TOP
+
+
+def script(name: str) -> ModuleType:
+    spec = importlib.util.spec_from_file_location(name, ROLE / "files" / f"{name}.py")
+    assert spec and spec.loader
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+archive = script("archive")
+
+LOCK = """\
+# made by a tool
+plain==1.0 \\
+    --hash=sha256:aa \\
+    --hash=sha256:ab
+    # via something
+old==1.0 ; python_full_version < '3.13' \\
+    --hash=sha256:bb
+windows==1.0 ; sys_platform == 'win32' \\
+    --hash=sha256:cc
+"""
+
+
+@pytest.mark.parametrize(("python", "kept"), [("3.11", ["plain", "old"]), ("3.13", ["plain"])])
+def test_the_markers_of_the_lock_are_judged_for_the_target(python: str, kept: list[str]) -> None:
+    lines = archive.required(LOCK, python, "x86_64")
+    assert [line.partition("==")[0] for line in lines] == kept
+    assert lines[0].split() == ["plain==1.0", "--hash=sha256:aa", "--hash=sha256:ab"]
+
+
+def test_the_real_lock_has_a_hash_for_everything_that_the_target_gets() -> None:
+    lines = archive.required((TOP / "requirements/runtime.lock").read_text(), "3.11", "x86_64")
+    assert {"aiohttp", "coincurve", "psycopg", "psycopg-binary"} <= {
+        line.partition("==")[0] for line in lines
+    }
+    assert all("--hash=sha256:" in line for line in lines)
+
+
+def a_project(top: Path) -> Path:
+    for file in ("pyproject.toml", "requirements/runtime.lock", "scheduler/hivetalk_scheduler/run.py"):
+        (top / file).parent.mkdir(parents=True, exist_ok=True)
+        (top / file).write_text(file)
+    return top
+
+
+@pytest.mark.parametrize(
+    "file", ["pyproject.toml", "requirements/runtime.lock", "scheduler/hivetalk_scheduler/run.py"]
+)
+def test_a_release_has_another_name_when_anything_in_it_changed(tmp_path: Path, file: str) -> None:
+    project = a_project(tmp_path)
+    before = archive.digest(project, ["3.11"])
+    assert archive.digest(project, ["3.11"]) == before
+    assert archive.digest(project, ["3.13"]) != before
+    (project / file).write_text("changed")
+    assert archive.digest(project, ["3.11"]) != before
+
+
+def test_what_python_leaves_behind_is_not_part_of_a_release(tmp_path: Path) -> None:
+    project = a_project(tmp_path)
+    before = archive.digest(project, [])
+    cached = project / "scheduler/hivetalk_scheduler/__pycache__/run.pyc"
+    cached.parent.mkdir()
+    cached.write_text("x")
+    assert archive.digest(project, []) == before
+
+
+def test_the_same_files_make_the_same_archive(tmp_path: Path) -> None:
+    made = []
+    for turn in ("one", "two"):
+        tree = tmp_path / turn
+        tree.mkdir()
+        (tree / "b.py").write_text("b = 1")
+        (tree / "a.py").write_text("a = 1")
+        os.utime(tree / "a.py", (len(made) * 9999 + 1,) * 2)
+        archive.pack(tree, tmp_path / f"{turn}.tar.gz")
+        made.append((tmp_path / f"{turn}.tar.gz").read_bytes())
+    assert made[0] == made[1]
+
+
+MODULES = {
+    "psycopg.py": "",
+    "aiohttp.py": "",
+    "coincurve.py": "",
+    "hivetalk_scheduler/__init__.py": "",
+    "hivetalk_scheduler/cli.py": "import sys\ndef main(): print(*sys.argv[1:]); return 7",
+}
+
+
+def install(top: Path, release: str, modules: dict[str, str]) -> subprocess.CompletedProcess[str]:
+    """Run install.py as the role does, on an archive of `modules`."""
+    releases = top / "releases"
+    releases.mkdir(exist_ok=True)
+    with tarfile.open(releases / f"{release}.tar.gz", "w:gz") as tar:
+        for name, text in modules.items():
+            member = tarfile.TarInfo(name)
+            member.size = len(text)
+            tar.addfile(member, io.BytesIO(text.encode()))
+    return subprocess.run(
+        [sys.executable, "-I", "-", releases, release, top / "current"],
+        input=(ROLE / "files/install.py").read_text(),
+        capture_output=True,
+        text=True,
+    )
+
+
+def test_a_release_is_installed_with_its_own_python_and_compiled(tmp_path: Path) -> None:
+    done = install(tmp_path, "1", MODULES)
+    assert done.returncode == 0, done.stderr
+    ran = subprocess.run(
+        [tmp_path / "releases/1/bin/hivetalk-scheduler", "a", "b"], capture_output=True, text=True
+    )
+    assert (ran.returncode, ran.stdout) == (7, "a b\n")
+    [site] = (tmp_path / "releases/1").glob("lib/python*/site-packages")
+    assert list(site.glob("__pycache__/psycopg.*.pyc"))
+    assert [path.name for path in (tmp_path / "releases").iterdir()] == ["1"]
+
+
+@pytest.mark.parametrize(
+    ("broken", "said"),
+    [
+        ({"aiohttp.py": "import no_such_module"}, "its Python modules do not load on this host"),
+        ({"aiohttp.py": "def"}, "not every module could be compiled"),
+    ],
+)
+def test_a_release_that_does_not_load_leaves_nothing(
+    tmp_path: Path, broken: dict[str, str], said: str
+) -> None:
+    done = install(tmp_path, "1", MODULES | broken)
+    assert done.returncode != 0
+    assert "the release was not installed, nothing has changed" in done.stderr
+    assert said in done.stderr
+    assert list((tmp_path / "releases").iterdir()) == []
+
+
+def test_old_releases_go_and_the_current_one_stays(tmp_path: Path) -> None:
+    for number, name in enumerate(["current-but-old", "b", "c", "d"]):
+        (tmp_path / "releases" / name).mkdir(parents=True)
+        os.utime(tmp_path / "releases" / name, (number + 1, number + 1))
+    (tmp_path / "releases/.making-left").mkdir()
+    (tmp_path / "current").symlink_to("releases/current-but-old")
+    assert install(tmp_path, "new", MODULES).returncode == 0
+    assert {path.name for path in (tmp_path / "releases").iterdir()} == {"current-but-old", "c", "d", "new"}

@@ -1,0 +1,208 @@
+"""The templates, rendered by Ansible's own engine: whatever a variable holds, it stays one value."""
+
+import re
+import shlex
+import tomllib
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ansible.errors import AnsibleError
+from ansible.parsing.dataloader import DataLoader
+from ansible.plugins.loader import init_plugin_loader
+from ansible.template import Templar, trust_as_template
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from hivetalk_scheduler.config import Config
+
+TOP = Path(__file__).parents[3]
+ROLE = TOP / "roles" / "hivetalk_scheduler"
+LOADER = DataLoader()
+init_plugin_loader([])
+
+HOSTILE = [
+    "%n%h%%",
+    "$HOME ${PATH} $$",
+    "a \"b\" 'c' `id` $(id)",
+    "back\\slash",
+    "end\\",
+    "one\nExecStart=/bin/two",
+    "one\r\n[Service]",
+    "one\u2028Two=2",
+    "{{ lookup('pipe', 'id') }}",
+    "# ; = [Unit]",
+    " spaces around ",
+]
+"""Texts that mean something to a unit, a shell, TOML, Jinja or Ansible."""
+
+
+def render(template: str, **given: Any) -> str:
+    """A file of templates/ with the role's defaults, but for `given`."""
+    variables: dict[str, Any] = {"role_path": str(ROLE)}
+    for file in ("defaults/main.yml", "vars/main.yml"):
+        variables |= LOADER.load_from_file(str(ROLE / file), trusted_as_template=True)
+    variables |= given
+    templar = Templar(loader=LOADER, variables=variables)
+    lookup = f"{{{{ lookup('ansible.builtin.template', '{TOP}/templates/{template}') }}}}"
+    return str(templar.template(trust_as_template(lookup)))
+
+
+def directives(unit: str) -> list[tuple[str, str]]:
+    """The unit's directives as systemd.syntax(7) reads them: comments away, a last backslash joins two lines."""
+    kept = [line for line in re.split(r"[\n\r]", unit) if line.strip() and line.lstrip()[0] not in "#;"]
+    joined = re.sub(r"\\\n\s*", " ", "\n".join(kept)).split("\n")
+    return [(name, value) for name, _, value in (line.partition("=") for line in joined)]
+
+
+def names(unit: str) -> list[str]:
+    return [name for name, _ in directives(unit)]
+
+
+def value(unit: str, name: str) -> str:
+    return next(value for given, value in directives(unit) if given == name)
+
+
+def timer(**given: Any) -> str:
+    return render("hivetalk-scheduler.timer.j2", **given)
+
+
+def service(**given: Any) -> str:
+    return render("hivetalk-scheduler.service.j2", **given)
+
+
+@pytest.mark.parametrize(
+    ("interval", "calendar"),
+    [
+        (1, "*:*:0/1"),
+        (10, "*:*:0/10"),
+        (30, "*:*:0/30"),
+        (60, "*:*:00"),
+        (120, "*:0/2:00"),
+        (900, "*:0/15:00"),
+        (3600, "*:00:00"),
+        ("20", "*:*:0/20"),
+    ],
+)
+def test_the_interval_becomes_a_calendar_expression(interval: object, calendar: str) -> None:
+    assert value(timer(hivetalk_scheduler_interval=interval), "OnCalendar") == calendar
+
+
+def test_the_timer_of_the_contract() -> None:
+    unit = timer()
+    assert value(unit, "OnCalendar") == "*:*:00"
+    assert value(unit, "RandomizedDelaySec") == "5s"
+    assert value(unit, "AccuracySec") == "1s"
+    assert value(unit, "Persistent") == "true"
+    assert value(service(), "TimeoutStartSec") == "180s"
+
+
+def test_numbers_are_written_as_systemd_reads_them() -> None:
+    unit = timer(
+        hivetalk_scheduler_accuracy="1e-6",
+        hivetalk_scheduler_jitter=0.25,
+        hivetalk_scheduler_persistent="no",
+    )
+    assert value(unit, "AccuracySec") == "0.000001s"
+    assert value(unit, "RandomizedDelaySec") == "0.25s"
+    assert value(unit, "Persistent") == "false"
+
+
+@given(st.text(st.characters(codec="utf-8"), min_size=1, max_size=30))
+@settings(max_examples=40, deadline=None)
+@example("*:*:0/7 UTC%")
+def test_a_calendar_expression_lands_literally_or_is_refused(text: str) -> None:
+    stays_one_value(text)
+
+
+@pytest.mark.parametrize("text", HOSTILE)
+def test_a_hostile_calendar_expression_lands_literally_or_is_refused(text: str) -> None:
+    stays_one_value(text)
+
+
+def stays_one_value(text: str) -> None:
+    try:
+        unit = timer(hivetalk_scheduler_on_calendar=text)
+    except AnsibleError as error:
+        assert "on_calendar contains a control character or a backslash" in str(error)
+        return
+    assert names(unit) == names(timer())
+    assert value(unit, "OnCalendar").replace("%%", "%") == text
+    assert "%" not in value(unit, "OnCalendar").replace("%%", "")
+
+
+@pytest.mark.parametrize("text", HOSTILE)
+def test_a_hostile_program_lands_literally_or_is_refused(text: str) -> None:
+    try:
+        unit = service(hivetalk_scheduler_destinations=["exec:/opt/" + text])
+    except AnsibleError as error:
+        assert "destinations contains a control character or a backslash" in str(error)
+        return
+    assert names(unit) == names(service())
+    *_, program = shlex.split(value(unit, "ExecPaths"))
+    assert program.replace("%%", "%") == "/opt/" + text
+
+
+@pytest.mark.parametrize("text", [*HOSTILE, "", "Upper", "-dash", "a" * 32, "a/b", "a\n"])
+@pytest.mark.parametrize(
+    "template",
+    ["hivetalk-scheduler.service.j2", "hivetalk-scheduler.timer.j2", "hivetalk-scheduler.j2"],
+)
+def test_a_name_that_is_not_plain_is_refused(template: str, text: str) -> None:
+    with pytest.raises(AnsibleError, match="hivetalk_scheduler_name takes a to z"):
+        render(template, hivetalk_scheduler_name=text)
+
+
+SECRETS = ("nostr_nsec", "webhook_secret", "database_password")
+
+
+@pytest.mark.parametrize("template", [path.name for path in sorted((TOP / "templates").iterdir())])
+def test_no_secret_is_in_any_file_but_its_own(template: str) -> None:
+    secrets = {f"hivetalk_scheduler_{name}": f"TOP-{name}-SECRET" for name in SECRETS}
+    secrets |= {"hivetalk_scheduler_secret_destinations": ["https://x.example/TOP-url-SECRET"]}
+    assert "SECRET" not in render(template, **secrets)
+
+
+def test_credentials_are_loaded_only_for_secrets_that_are_set() -> None:
+    assert "LoadCredential" not in names(service())
+    unit = service(hivetalk_scheduler_nostr_nsec="x", hivetalk_scheduler_secret_destinations=["https://x"])
+    assert [given for name, given in directives(unit) if name == "LoadCredential"] == [
+        "nostr_nsec:/etc/hivetalk-scheduler/credentials/nostr_nsec",
+        "destinations:/etc/hivetalk-scheduler/credentials/destinations",
+    ]
+
+
+def test_every_name_follows_the_name() -> None:
+    for template in ("hivetalk-scheduler.service.j2", "hivetalk-scheduler.timer.j2", "hivetalk-scheduler.j2"):
+        text = render(template, hivetalk_scheduler_name="meetings", hivetalk_scheduler_nostr_nsec="x")
+        assert "hivetalk-scheduler" not in text.replace("bin/hivetalk-scheduler", "")
+
+
+def test_the_configuration_has_every_setting_once_with_its_default() -> None:
+    settings_ = tomllib.loads(render("config.toml.j2"))
+    defaults = {field.name: field.default for field in fields(Config) if field.name != "secrets"}
+    assert {name: tuple(v) if isinstance(v, list) else v for name, v in settings_.items()} == defaults
+
+
+TEXTS = st.text(st.characters(codec="utf-8", exclude_characters="\x7f"), min_size=1, max_size=30)
+
+
+@given(TEXTS, st.lists(TEXTS, max_size=3))
+@settings(max_examples=40, deadline=None)
+@example(HOSTILE[0], HOSTILE)
+def test_texts_reach_the_configuration_unchanged(text: str, texts: list[str]) -> None:
+    written = tomllib.loads(
+        render(
+            "config.toml.j2",
+            hivetalk_scheduler_database_url=text,
+            hivetalk_scheduler_on_calendar=text,
+            hivetalk_scheduler_room_url=text,
+            hivetalk_scheduler_room_relays=text,
+            hivetalk_scheduler_destinations=texts,
+            hivetalk_scheduler_topics=texts,
+        )
+    )
+    for name in ("database_url", "on_calendar", "room_url", "room_relays"):
+        assert written[name] == text
+    assert written["destinations"] == written["topics"] == texts
