@@ -36,7 +36,15 @@ def tag(event: dict[str, Any], name: str) -> str:
 
 async def follow_journal(host: str, since: float) -> None:
     """Show the service's journal as it grows."""
-    command = ("podman", "exec", host, "journalctl", "--unit=hivetalk-scheduler.service", "--output=cat", "--follow")
+    command = (
+        "podman",
+        "exec",
+        host,
+        "journalctl",
+        "--unit=hivetalk-scheduler.service",
+        "--output=cat",
+        "--follow",
+    )
     process = await asyncio.create_subprocess_exec(
         *command, f"--since=@{since:.0f}", stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.DEVNULL
     )
@@ -44,7 +52,14 @@ async def follow_journal(host: str, since: float) -> None:
     try:
         async for line in process.stdout:
             text = line.decode().rstrip()
-            if text.split(" ", 1)[0] in ("run-started", "event", "delivered", "retried", "dead", "run-finished"):
+            if text.split(" ", 1)[0] in (
+                "run-started",
+                "event",
+                "delivered",
+                "retried",
+                "dead",
+                "run-finished",
+            ):
                 stamped("journal", text if len(text) < 160 else text[:157] + "...")
     finally:
         process.terminate()
@@ -57,7 +72,10 @@ async def follow_relay(url: str, identifier: str, arrived: list[dict[str, Any]])
         async for kind, event in frames:
             if kind == "EVENT" and tag(event, "d") == identifier:
                 arrived.append(event)
-                stamped("relay", f"stored {event['id'][:16]}... status={tag(event, 'status')} \"{tag(event, 'title')}\"")
+                stamped(
+                    "relay",
+                    f'stored {event["id"][:16]}... status={tag(event, "status")} "{tag(event, "title")}"',
+                )
                 if tag(event, "status") == "ended":
                     return
 
@@ -84,6 +102,13 @@ def verified(event: dict[str, Any], public_key: nostr_sdk.PublicKey) -> bool:
     return parsed.verify() and parsed.author().to_hex() == public_key.to_hex()
 
 
+def show(event: dict[str, Any]) -> None:
+    """A Nostr event as JSON, a line for each field and for each tag."""
+    fields = [f'  "{name}": {json.dumps(value)}' for name, value in event.items() if name != "tags"]
+    tags = ",\n".join(f"    {json.dumps(t, ensure_ascii=False)}" for t in event["tags"])
+    say("{\n" + ",\n".join([*fields, f'  "tags": [\n{tags}\n  ]']) + "\n}")
+
+
 def settled(host: Host, event_id: str) -> list[dict[str, Any]]:
     """The deliveries, once each has ended."""
     give_up = time.monotonic() + PATIENCE
@@ -104,14 +129,20 @@ def main() -> int:
     name, url = sys.argv[1:]
     host = testinfra.get_host(f"podman://{name}")
     keys = nostr_sdk.Keys.generate()
-    now = float(host.check_output("date +%%s"))
-    meeting = application.Meeting(int(now) + STARTS_IN, int(now) + STARTS_IN + LASTS, "Demo: tea with the bees", "demo")
-    host.check_output("sudo -u postgres psql -qXAt hivetalk -c \"DELETE FROM room_info WHERE room_name = 'demo'\"")
+    now = float(host.check_output("date +%s"))
+    meeting = application.Meeting(
+        int(now) + STARTS_IN, int(now) + STARTS_IN + LASTS, "Demo: tea with the bees", "demo"
+    )
+    host.check_output(
+        "sudo -u postgres psql -qXAt hivetalk -c \"DELETE FROM room_info WHERE room_name = 'demo'\""
+    )
     application.room(host, "demo", keys.secret_key().to_bech32(), keys.public_key().to_bech32())
     application.write(host, meeting)
 
     say("\n== The meeting")
-    say(f"written into events: \"{meeting.name}\", {clock(meeting.starts)} to {clock(meeting.ends)} UTC; now {clock(now)}")
+    say(
+        f'written into events: "{meeting.name}", {clock(meeting.starts)} to {clock(meeting.ends)} UTC; now {clock(now)}'
+    )
     say("\n== The timer")
     say("$ systemctl list-timers hivetalk-scheduler.timer")
     say(host.check_output("systemctl list-timers --no-pager hivetalk-scheduler.timer").split("\n\n")[0])
@@ -122,7 +153,7 @@ def main() -> int:
     say("\n== The meeting's last event, as the relay stored it")
     good = [event for event in arrived if verified(event, keys.public_key())]
     if arrived:
-        say(json.dumps(arrived[-1], indent=2, ensure_ascii=False))
+        show(arrived[-1])
     for event in arrived:
         mark = "good: signed by the room's key" if event in good else "BAD"
         say(f"signature of {tag(event, 'status'):5}  {mark}")
@@ -132,12 +163,18 @@ def main() -> int:
     for row in rows:
         late = "" if row["fired"] is None else f"{(row['fired'] - row['due']) * 1000:.0f} ms"
         fired = "" if row["fired"] is None else clock(row["fired"])
-        receipt = f"{row['state']} {row['answer'] or ''}"
-        say(f"{row['transition']:6} {clock(row['due']):13} {fired:13} {late:>9}  {row['destination']:26} {receipt}")
+        ids = [event["id"] for event in good if tag(event, "status") == row["transition"]]
+        stored = f", stored as {ids[0][:16]}..." if ids and row["destination"] == url else ""
+        receipt = row["state"] + (f": {row['answer']}" if row["answer"] else "") + stored
+        say(
+            f"{row['transition']:6} {clock(row['due']):13} {fired:13} {late:>9}  {row['destination']:26} {receipt}"
+        )
 
     say("\n== Look around")
     say(f"  podman exec -it {name} bash                (.venv/bin/podman, where podman alone cannot see it)")
-    say("    systemctl list-timers hivetalk-scheduler.timer; journalctl -u hivetalk-scheduler; hivetalk-scheduler status")
+    say(
+        "    systemctl list-timers hivetalk-scheduler.timer; journalctl -u hivetalk-scheduler; hivetalk-scheduler status"
+    )
     say("  script/demo                  once more, with a new meeting")
     say("  script/demo --clean          remove everything")
 
@@ -149,7 +186,9 @@ def main() -> int:
         say("\nThe meeting's start and end arrived, on time and signed.")
         return 0
     say("\nFAILED: not everything arrived as it should; the table and the journal above say what did not.")
-    say("  What to do: script/demo --clean, then again; if it fails again, read the journal in the container.")
+    say(
+        "  What to do: script/demo --clean, then again; if it fails again, read the journal in the container."
+    )
     return 1
 
 
