@@ -8,8 +8,9 @@ from typing import Any
 
 import nostr_sdk
 import testinfra
-from shared import application, relay
 from testinfra.host import Host
+
+from shared import application, relay
 
 STARTS_IN = 13
 """Seconds: a run every 10 s sees the meeting before it starts."""
@@ -48,7 +49,7 @@ async def follow_journal(host: str, since: float) -> None:
     process = await asyncio.create_subprocess_exec(
         *command, f"--since=@{since:.0f}", stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.DEVNULL
     )
-    assert process.stdout is not None
+    assert process.stdout is not None  # noqa: S101 - a pipe was asked for
     try:
         async for line in process.stdout:
             text = line.decode().rstrip()
@@ -172,9 +173,9 @@ def main() -> int:
 
     say("\n== Look around")
     say(f"  podman exec -it {name} bash                (.venv/bin/podman, where podman alone cannot see it)")
-    say(
-        "    systemctl list-timers hivetalk-scheduler.timer; journalctl -u hivetalk-scheduler; hivetalk-scheduler status"
-    )
+    say("    systemctl list-timers hivetalk-scheduler.timer")
+    say("    journalctl -u hivetalk-scheduler")
+    say("    hivetalk-scheduler status")
     say("  script/demo                  once more, with a new meeting")
     say("  script/demo --clean          remove everything")
 
