@@ -1,5 +1,6 @@
 """What is refused before anything changes: by the controller (check.py), and by the host (probe.py)."""
 
+import ast
 import importlib.util
 import json
 import os
@@ -10,8 +11,9 @@ from typing import Any
 
 import pytest
 import yaml
+from ansible.template import Templar
 
-from .test_templates import HOSTILE, ROLE, TOP, render
+from .test_templates import HOSTILE, LOADER, ROLE, TOP, render
 
 SPECS = [
     str(TOP / "roles" / role / "meta/argument_specs.yml")
@@ -87,6 +89,17 @@ def test_each_bad_variable_is_named_with_its_value_and_the_mend(given: dict[str,
     assert any(said in problem for problem in problems(**given))
 
 
+@pytest.mark.parametrize("example", ["container", "fleet"])
+def test_the_example_inventories_have_no_problem(example: str) -> None:
+    file = TOP / "inventory" / example / "group_vars/hivetalk/main.yml"
+    variables = LOADER.load_from_file(str(file), trusted_as_template=True)
+    templar = Templar(loader=LOADER, variables=variables)
+    found = {
+        name: templar.template(value) for name, value in variables.items() if name.startswith("hivetalk_")
+    }
+    assert problems(**found) == []
+
+
 def test_every_problem_is_named_at_once() -> None:
     assert len(problems(interval=0, timeout=1, intervall=1)) == 3
 
@@ -159,7 +172,4 @@ def test_an_old_python_is_refused_with_the_version_needed(tmp_path: Path) -> Non
 
 
 def test_any_python_3_can_read_the_probe() -> None:
-    compile_for = (3, 7)  # the oldest grammar that ast knows
-    import ast
-
-    ast.parse((ROLE / "files/probe.py").read_text(), feature_version=compile_for)
+    ast.parse((ROLE / "files/probe.py").read_text(), feature_version=(3, 7))  # the oldest that ast knows

@@ -1,0 +1,162 @@
+"""Makes a release's archive on the controller, unless it is in the cache, and prints its name as JSON.
+
+The archive is the ``site-packages`` of the target: the project's own wheel and, by their hashes, the wheels
+of ``requirements/runtime.lock`` for the target's Python and machine. Its name ends with their digest.
+"""
+
+import argparse
+import fcntl
+import gzip
+import hashlib
+import json
+import re
+import shutil
+import subprocess
+import sys
+import tarfile
+import tempfile
+from pathlib import Path
+
+PACKAGE = Path("scheduler/hivetalk_scheduler")
+KEPT = 5
+"""Archives in the cache, the newest ones."""
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--project", type=Path, required=True, help="directory with pyproject.toml")
+    parser.add_argument(
+        "--cache", type=lambda path: Path(path).resolve(), required=True, help="directory for the archives"
+    )
+    parser.add_argument("--python", required=True, help="the target's Python, such as 3.11")
+    parser.add_argument("--machine", required=True, help="the target's machine, such as x86_64")
+    parser.add_argument("--interpreter", required=True, help="where that Python is on the target")
+    parser.add_argument("--wheels", help="directory of wheels to use in place of the package index")
+    parser.add_argument("--name-only", action="store_true", help="make nothing, only print the names")
+    given = parser.parse_args()
+
+    version = re.search(
+        r'^__version__ = "(.+)"', (given.project / PACKAGE / "__init__.py").read_text(), re.M
+    )[1]
+    inputs = [given.python, given.machine, given.interpreter]
+    release = f"{version}-{digest(given.project, inputs)[:12]}"
+    archive = given.cache / f"{release}.tar.gz"
+    if not given.name_only:
+        given.cache.mkdir(parents=True, exist_ok=True)
+        # Several hosts of one play ask at once: the first makes it, the others find it.
+        with (given.cache / "lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            if not archive.exists():
+                make(archive, given, f"hivetalk-scheduler=={version}")
+                made = sorted(given.cache.glob("*.tar.gz"), key=lambda path: path.stat().st_mtime)
+                for old in made[:-KEPT]:
+                    old.unlink()
+    print(json.dumps({"release": release, "archive": str(archive)}))
+
+
+def sources(project: Path) -> list[Path]:
+    """What the archive is made from, in a fixed order."""
+    package = (project / PACKAGE).rglob("*")
+    own = [path for path in package if path.is_file() and "__pycache__" not in path.parts]
+    return sorted(
+        [*own, project / "pyproject.toml", project / "requirements" / "runtime.lock", Path(__file__)]
+    )
+
+
+def digest(project: Path, inputs: list[str]) -> str:
+    """SHA-256, in hex, of the sources with their places, and of `inputs`."""
+    hashed = hashlib.sha256("\0".join(inputs).encode())
+    for path in sources(project):
+        hashed.update(
+            b"\0%s\0" % str(path.relative_to(project) if path != Path(__file__) else path.name).encode()
+        )
+        hashed.update(hashlib.sha256(path.read_bytes()).digest())
+    return hashed.hexdigest()
+
+
+def make(archive: Path, given: argparse.Namespace, requirement: str) -> None:
+    with tempfile.TemporaryDirectory(dir=given.cache) as name:
+        work = Path(name)
+        stage, wheels, tree = work / "stage", work / "wheels", work / "tree"
+        # From a copy: setuptools would leave its build directory among the sources.
+        ignore = shutil.ignore_patterns("__pycache__")
+        shutil.copytree(given.project / PACKAGE, stage / PACKAGE, ignore=ignore)
+        for file in ("pyproject.toml", "README.md", "LICENSE"):
+            shutil.copy(given.project / file, stage)
+        pip("wheel", "--no-deps", "--no-build-isolation", "--no-index", "--wheel-dir", wheels, stage)
+
+        own = next(wheels.glob("*.whl"))
+        lock = (given.project / "requirements/runtime.lock").read_text()
+        needed = [f"{requirement} --hash=sha256:{hashlib.sha256(own.read_bytes()).hexdigest()}"]
+        needed += required(lock, given.python, given.machine)
+        (work / "requirements.txt").write_text("\n".join(needed) + "\n")
+        tags = ("manylinux_2_28", "manylinux_2_17", "manylinux2014")
+        platforms = [f"--platform={tag}_{given.machine}" for tag in tags]
+        index = ["--no-index", "--find-links", given.wheels] if given.wheels else []
+        pip(
+            "install", "--target", tree, "--require-hashes", "--only-binary=:all:", "--no-deps",
+            "--no-compile", "--implementation=cp", f"--python-version={given.python}", *platforms,
+            *index, "--find-links", wheels, "--requirement", work / "requirements.txt",
+        )  # fmt: skip
+        # Its commands would run the controller's Python.
+        shutil.rmtree(tree / "bin", ignore_errors=True)
+        pack(tree, work / archive.name)
+        (work / archive.name).rename(archive)
+
+
+def required(lock: str, python: str, machine: str) -> list[str]:
+    """The lock's requirements that hold on the target: pip would judge markers by the controller's Python."""
+    from packaging.markers import Marker
+
+    target = {
+        "python_version": python,
+        # Every release of that series: the lock's markers compare whole series.
+        "python_full_version": f"{python}.0",
+        "implementation_name": "cpython",
+        "platform_python_implementation": "CPython",
+        "platform_machine": machine,
+        "platform_system": "Linux",
+        "sys_platform": "linux",
+        "os_name": "posix",
+    }
+    kept = []
+    for line in lock.replace("\\\n", " ").splitlines():
+        if not line.strip() or line.lstrip().startswith("#"):
+            continue
+        what, _, hashes = line.partition(" --hash")
+        name, _, marker = what.partition(";")
+        if not marker or Marker(marker).evaluate(target):
+            kept.append(f"{name.strip()} --hash{hashes}")
+    return kept
+
+
+def pip(*arguments: str | Path) -> None:
+    command = [sys.executable, "-m", "pip", "--disable-pip-version-check", "--no-input", "--quiet"]
+    done = subprocess.run([*command, *map(str, arguments)], capture_output=True, text=True)  # noqa: S603
+    if done.returncode != 0:
+        sys.exit(
+            f"pip {arguments[0]} failed on the controller:\n{done.stderr.strip()}\n"
+            "The controller needs its package index, or all the wheels in hivetalk_scheduler_wheels_dir."
+        )
+
+
+def pack(tree: Path, archive: Path) -> None:
+    """Write `tree` as a tar whose bytes depend on nothing but its files."""
+
+    def plain(member: tarfile.TarInfo) -> tarfile.TarInfo:
+        member.uid = member.gid = member.mtime = 0
+        member.uname = member.gname = ""
+        member.mode = 0o755 if member.isdir() or member.mode & 0o100 else 0o644
+        return member
+
+    with (
+        archive.open("wb") as raw,
+        gzip.GzipFile("", "wb", 6, raw, 0) as packed,
+        tarfile.open(fileobj=packed, mode="w") as tar,
+    ):
+        for path in sorted(tree.rglob("*")):
+            tar.add(path, path.relative_to(tree), recursive=False, filter=plain)
+
+
+if __name__ == "__main__":
+    main()

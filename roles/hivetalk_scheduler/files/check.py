@@ -1,0 +1,100 @@
+"""Checks the roles' variables on the controller, before any host changes; prints one problem a line.
+
+Arguments: the roles' argument_specs.yml. Standard input: JSON with ``variables`` (each that begins with a
+role's prefix) and ``toml`` (the rendered config.toml). Needs the package hivetalk_scheduler in the path.
+"""
+
+import difflib
+import json
+import re
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import yaml
+from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
+
+from hivetalk_scheduler import config, keys
+from hivetalk_scheduler.errors import ConfigError
+
+PREFIX = "hivetalk_scheduler_"
+NAME = re.compile(r"[a-z][a-z0-9_-]{0,30}")
+CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+
+
+def problems(specs: list[str], variables: dict[str, Any], toml: str) -> Iterator[str]:
+    """Everything that is wrong, each with the variable, its value unless it is a secret, and the mend."""
+    known: dict[str, Any] = {}
+    for path in specs:
+        known |= yaml.safe_load(Path(path).read_text())["argument_specs"]["main"]["options"]
+    for name in sorted(set(variables) - set(known)):
+        close = difflib.get_close_matches(name, known, 1)
+        yield f"{name}: no such variable" + (f"; did you mean {close[0]}?" if close else "")
+
+    unfit = list(unfit_values({name: variables[name] for name in variables if name in known}, known))
+    yield from unfit
+    if not unfit:
+        yield from unfit_texts(variables)
+        yield from misfits(toml, variables)
+
+
+def unfit_values(variables: dict[str, Any], known: dict[str, Any]) -> Iterator[str]:
+    """Values of another type than the spec's, and texts that could not stand in a line of a unit."""
+    for name, value in variables.items():
+        spec = known[name]
+        # Ansible would make a text of anything, and of a list an odd one.
+        unfit = spec["type"] == "str" and not isinstance(value, str)
+        if unfit or ArgumentSpecValidator({name: spec}).validate({name: value}).error_messages:
+            shown = "" if spec.get("no_log") else f" is {value!r}:"
+            yield f"{name}{shown} takes a value of the type {spec['type']}"
+        for text in value if isinstance(value, list) else [value]:
+            if isinstance(text, str) and CONTROL.search(text.strip("\n")):
+                yield f"{name} contains a control character, such as a line's end: write it without"
+
+
+def unfit_texts(variables: dict[str, Any]) -> Iterator[str]:
+    name = variables[PREFIX + "name"]
+    if not NAME.fullmatch(name):
+        yield (
+            f"{PREFIX}name is {name!r}: it takes a to z, 0 to 9, '-' and '_', at most 31, "
+            "and begins with a letter"
+        )
+    for variable in (PREFIX + "on_calendar", PREFIX + "destinations"):
+        if "\\" in str(variables[variable]):
+            yield f"{variable} contains a backslash, which a unit cannot hold there: write it without"
+    admin = variables.get("hivetalk_database_admin_url", "")
+    if urlsplit(admin).password is not None or "password=" in admin:
+        yield "hivetalk_database_admin_url contains a password: put it in hivetalk_database_admin_password"
+
+
+def misfits(toml: str, variables: dict[str, Any]) -> Iterator[str]:
+    """What the program itself says of its configuration and its secrets."""
+    texts = {
+        name: variables[PREFIX + name].strip() or None
+        for name in ("nostr_nsec", "webhook_secret", "database_password")
+    }
+    secrets = config.Secrets(**texts, destinations=tuple(variables[PREFIX + "secret_destinations"]))
+    try:
+        config.parse(toml, "", secrets)
+    except ConfigError as error:
+        for line in str(error).removeprefix(": ").splitlines():
+            yield PREFIX + line
+    for text, check in ((secrets.nostr_nsec, keys.secret_key), (secrets.webhook_secret, keys.webhook_key)):
+        try:
+            if text:
+                check(text)
+        except ValueError as error:
+            yield str(error).replace("the credential ", PREFIX)
+
+
+def main() -> None:
+    given = json.load(sys.stdin)
+    found = list(problems(sys.argv[1:], given["variables"], given["toml"]))
+    print("\n".join(found))
+    sys.exit(bool(found))
+
+
+if __name__ == "__main__":
+    main()
