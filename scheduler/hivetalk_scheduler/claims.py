@@ -8,8 +8,6 @@ from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 
-import psycopg
-
 from hivetalk_scheduler import log
 from hivetalk_scheduler.announcement import Announcements
 from hivetalk_scheduler.clock import Clock
@@ -39,6 +37,7 @@ class Claims:
         self._lease = 2 * config.delivery_timeout + 30
         self._announcements = Announcements(config)
         self._reported: set[str] = set()
+        self._statuses: dict[str, tuple[str, str | None]] = {}
         self.counts: Counter[str] = Counter()
 
     def take(self, limit: int, busy: Collection[str]) -> tuple[list[Ready], int]:
@@ -169,7 +168,7 @@ class Claims:
 
     def _after(self, completions: Sequence[Completion], held: Collection[int]) -> None:
         """Count, tell the journal, and tell the application what its page shows."""
-        statuses: dict[str, tuple[str, str | None]] = {}
+        statuses = self._statuses
         for done in completions:
             delivery = done.delivery
             if delivery.id not in held:
@@ -189,14 +188,27 @@ class Claims:
                     nostr_id = done.nostr_id or statuses.get(delivery.event_id, ("", None))[1]
                     shown = "live" if refresh else delivery.transition
                     statuses[delivery.event_id] = (f"{shown}:{outcome}", nostr_id)
-        if statuses and self._config.write_back:
-            try:
-                with self.store.transaction():
-                    self.store.write_back(statuses)
-            except SchedulerError as error:
-                if isinstance(error.__cause__, psycopg.OperationalError) and self.store.connection.broken:
-                    raise
-                log.warning("write-back-failed", run=self._run, events=len(statuses), error=str(error))
+        self.write_back()
+
+    def write_back(self) -> None:
+        """Tell the application what its page shows. A row that it has locked is tried again the next time."""
+        if not self._statuses or not self._config.write_back:
+            return
+        try:
+            with self.store.transaction():
+                locked = self.store.write_back(self._statuses)
+        except SchedulerError as error:
+            if self.store.connection.broken:
+                raise
+            # The application's own trigger or constraint: no retry would mend it, and no delivery depends on it.
+            log.warning("write-back-failed", run=self._run, events=len(self._statuses), error=str(error))
+            locked = set()
+        self._statuses = {event: shown for event, shown in self._statuses.items() if event in locked}
+
+    @property
+    def unwritten(self) -> int:
+        """How many events the application does not show yet as they are."""
+        return len(self._statuses) if self._config.write_back else 0
 
     def _tell(self, word: str, done: Completion) -> None:
         delivery = done.delivery

@@ -30,6 +30,8 @@ STOP_GRACE = 3.0
 """Seconds that SIGTERM leaves what is in flight."""
 BATCHES = 4
 """Batches that may be in flight at once: what bounds the memory of a run."""
+WRITE_BACKS = 10
+"""Tries, a tenth of a second apart, to write what the application had locked all along."""
 SOON = SECOND // 10
 """Microseconds to wait for something due that cannot be claimed yet."""
 
@@ -57,6 +59,7 @@ class Firing:
         self._database = asyncio.Lock()
         self._stopping = self._closing = False
         self._claims = Claims(store, clock, config, run, self._find)
+        self._prepared: set[int] = set()
         self.caught = 0
         self.counts = self._claims.counts
 
@@ -77,11 +80,21 @@ class Firing:
         self._answers.set()
         await flush
         await loop
+        for _ in range(WRITE_BACKS):
+            if not self._claims.unwritten:
+                return
+            await asyncio.sleep(SOON / SECOND)
+            await self._query(self._claims.write_back)
+        if self._claims.unwritten:
+            log.warning(
+                "write-back-failed", events=self._claims.unwritten, error="the application locks their rows"
+            )
 
     async def _loop(self) -> None:
         recatch_at = self._clock.now() + round(RECATCH * SECOND)
         while not self._stopping and self._clock.now() < self._deadline:
             self._nudge.clear()
+            quiet = not (self._in_flight or self._answered)
             room = BATCHES * self._config.batch_size - self._in_flight
             if room > 0 and await self._take(min(room, self._config.batch_size)):
                 continue
@@ -90,9 +103,9 @@ class Firing:
                 self.caught += await self._query(self._recatch)
                 recatch_at = now + round(RECATCH * SECOND)
                 continue
-            wake = await self._prepare(now)
-            if wake is None:
+            if now >= self._hold_end and quiet:
                 return
+            wake = await self._prepare(now)
             wait = (min(wake, recatch_at) - self._clock.now()) / SECOND
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._nudge.wait(), max(wait, 0.0005))
@@ -110,21 +123,22 @@ class Firing:
             self._lanes[name].put(items)
         return claimed
 
-    async def _prepare(self, now: int) -> int | None:
-        """Get ready for what falls due next; returns when to look again, None when the hold is over."""
+    async def _prepare(self, now: int) -> int:
+        """Get ready for what falls due next; returns when to look again."""
         ahead = await self._query(self._ahead, max(self._hold_end, now))
         busy = {name for name, lane in self._lanes.items() if lane.busy}
         ahead = [d for d in ahead if d.destination not in busy]
         due = any(d.next_at <= now for d in ahead)
         later = [d for d in ahead if d.next_at > now]
         soon = now + round(PREPARE * SECOND)
-        near = [d for d in later if d.next_at <= soon]
+        near = [d for d in later if d.next_at <= soon and d.id not in self._prepared]
         if near:
+            self._prepared.update(d.id for d in near)
             await self._query(self._claims.build_ahead, near)
             names = {d.destination for d in near} & self._lanes.keys()
             await asyncio.gather(*(self._lanes[name].destination.open() for name in names))
         if now >= self._hold_end:
-            return now + SOON if due or self._in_flight or self._answered else None
+            return now + SOON
         wakes = [self._hold_end]
         if due:
             wakes.append(now + SOON)

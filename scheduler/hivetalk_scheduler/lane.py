@@ -61,6 +61,8 @@ class Lane:
     def put(self, items: Iterable[Ready]) -> None:
         """Queue `items` and see that enough workers run."""
         self._queue.extend(items)
+        if self.busy:  # it failed while these were being claimed
+            self.hand_back()
         while len(self._workers) < min(self.destination.concurrency, len(self._queue)):
             worker = asyncio.get_running_loop().create_task(self._work())
             self._workers.add(worker)

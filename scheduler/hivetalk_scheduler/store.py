@@ -276,14 +276,15 @@ class Store:
         """Delete up to `limit` rows of each table that ended more than `retention` seconds ago."""
         return self._all("prune", retention=retention, limit=limit)[0]
 
-    def write_back(self, statuses: dict[str, tuple[str, str | None]]) -> None:
-        """Tell the application: event id -> (status, Nostr event id)."""
-        self._all(
+    def write_back(self, statuses: dict[str, tuple[str, str | None]]) -> set[str]:
+        """Tell the application: event id -> (status, Nostr event id); returns the ids whose rows are locked."""
+        rows = self._all(
             "write_back",
             event_ids=list(statuses),
             statuses=[status for status, _ in statuses.values()],
             nostr_ids=[nostr_id for _, nostr_id in statuses.values()],
         )
+        return {row["id"] for row in rows}
 
 
 def _window(bounds: tuple[int, int]) -> dict[str, datetime]:

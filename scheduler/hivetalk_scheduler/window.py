@@ -19,7 +19,8 @@ def bounds(
         return lower, upper
     lower = min(lower, caught_to - config.window_behind * SECOND)
     if late:
-        lower = min(lower, now - (config.max_lateness + config.window_behind) * SECOND)
+        # From the last catch, not from now: what was written late before an outage is at least put on record.
+        lower = min(lower, min(now, caught_to) - (config.max_lateness + config.window_behind) * SECOND)
     return max(lower, origin), upper
 
 

@@ -145,17 +145,18 @@ SELECT * FROM unnest(%(event_ids)s::text[], %(tests)s::boolean[], %(transitions)
     ON CONFLICT DO NOTHING
 
 -- name: complete
--- Counts only where the claim is still this run's. `delay` is null where the delivery has ended; a delivery that is
--- handed back without an attempt keeps its count.
+-- Counts only where the claim is still this run's; said twice (the first answer was lost), it counts once. `delay` is
+-- null where the delivery has ended; a delivery that is handed back without an attempt keeps its count.
 UPDATE hivetalk_scheduler.delivery AS d
-   SET state = c.state, attempts = d.attempts + c.attempted, claimed_by = NULL,
+   SET state = c.state, attempts = d.attempts + CASE WHEN d.state = 'pending' THEN c.attempted ELSE 0 END,
+       claimed_by = CASE WHEN c.state <> 'pending' THEN d.claimed_by END,
        fired_at = coalesce(c.fired_at, d.fired_at), answer = c.answer,
        next_at = CASE WHEN c.delay IS NULL THEN d.next_at ELSE clock_timestamp() + make_interval(secs => c.delay) END,
        completed_at = CASE WHEN c.state <> 'pending' THEN clock_timestamp() END
   FROM unnest(%(ids)s::bigint[], %(claims)s::integer[], %(states)s::text[], %(attempted)s::integer[],
               %(fired_ats)s::timestamptz[], %(answers)s::text[], %(delays)s::float8[])
        AS c(id, claims, state, attempted, fired_at, answer, delay)
- WHERE d.id = c.id AND d.claims = c.claims AND d.claimed_by = %(run)s AND d.state = 'pending'
+ WHERE d.id = c.id AND d.claims = c.claims AND d.claimed_by = %(run)s AND d.state IN ('pending', c.state)
 RETURNING d.id
 
 -- name: refresh
@@ -209,4 +210,4 @@ SELECT (SELECT count(*) FROM deliveries) AS deliveries, (SELECT count(*) FROM pa
        (SELECT count(*) FROM runs) AS runs, (SELECT count(*) FROM tests) AS tests
 
 -- name: write_back
-SELECT hivetalk_scheduler.write_back(%(event_ids)s::text[], %(statuses)s::text[], %(nostr_ids)s::text[])
+SELECT hivetalk_scheduler.write_back(%(event_ids)s::text[], %(statuses)s::text[], %(nostr_ids)s::text[]) AS id

@@ -129,24 +129,33 @@ BEGIN
             $view$, start_column, end_column, to_regclass('events'), to_regclass('room_info'));
 
         -- Runs as its owner, so that the scheduler needs no right on the application's tables. A cancelled event
-        -- stays cancelled, and a failure never hides that another destination has the announcement.
+        -- stays cancelled, and a failure never hides that another destination has the announcement. It waits for no
+        -- lock of the application: what is locked is returned, to be tried again.
         EXECUTE format($function$
             CREATE FUNCTION hivetalk_scheduler.write_back(event_ids text[], statuses text[], nostr_ids text[])
-            RETURNS void LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $body$
-                UPDATE %s AS e
-                   SET status = w.status, nostr_event_id = coalesce(w.nostr_id, e.nostr_event_id)
-                  FROM unnest(event_ids::%s[], statuses, nostr_ids) AS w(id, status, nostr_id)
-                 WHERE e.id = w.id
-                   AND w.status IN ('live:sent', 'ended:sent', 'live:failed', 'ended:failed')
-                   AND lower(coalesce(e.status::text, '')) NOT IN ('cancelled', 'canceled')
-                   AND NOT (w.status = 'live:failed' AND coalesce(e.status, '') IN ('live:sent', 'ended:sent', 'ended:failed'))
-                   AND NOT (w.status = 'ended:failed' AND coalesce(e.status, '') = 'ended:sent')
+            RETURNS SETOF text LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $body$
+                WITH wanted AS MATERIALIZED (
+                    SELECT * FROM unnest(event_ids::%2$s[], statuses, nostr_ids) AS w(id, status, nostr_id)),
+                free AS MATERIALIZED (
+                    SELECT e.id FROM %1$s AS e WHERE e.id = ANY(event_ids::%2$s[]) FOR UPDATE SKIP LOCKED),
+                written AS (
+                    UPDATE %1$s AS e
+                       SET status = w.status, nostr_event_id = coalesce(w.nostr_id, e.nostr_event_id)
+                      FROM wanted AS w
+                     WHERE e.id = w.id AND e.id IN (SELECT id FROM free)
+                       AND w.status IN ('live:sent', 'ended:sent', 'live:failed', 'ended:failed')
+                       AND lower(coalesce(e.status::text, '')) NOT IN ('cancelled', 'canceled')
+                       AND NOT (w.status = 'live:failed'
+                                AND coalesce(e.status, '') IN ('live:sent', 'ended:sent', 'ended:failed'))
+                       AND NOT (w.status = 'ended:failed' AND coalesce(e.status, '') = 'ended:sent'))
+                SELECT e.id::text FROM %1$s AS e
+                 WHERE e.id = ANY(event_ids::%2$s[]) AND e.id NOT IN (SELECT id FROM free)
             $body$
             $function$, (SELECT format('%I.%I', nspname, relname) FROM pg_class JOIN pg_namespace n ON n.oid = relnamespace
                           WHERE pg_class.oid = to_regclass('events')), id_type);
     ELSIF to_regprocedure('hivetalk_scheduler.write_back(text[], text[], text[])') IS NULL THEN
         CREATE FUNCTION hivetalk_scheduler.write_back(event_ids text[], statuses text[], nostr_ids text[])
-        RETURNS void LANGUAGE sql AS '';
+        RETURNS SETOF text LANGUAGE sql AS 'SELECT NULL::text WHERE false';
     END IF;
 END
 $migration$;
