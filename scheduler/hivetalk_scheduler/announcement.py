@@ -4,8 +4,8 @@ from collections.abc import Iterable
 
 from hivetalk_scheduler import keys, nostr, payload
 from hivetalk_scheduler.config import Config
+from hivetalk_scheduler.delivery import Delivery, Key, Payload
 from hivetalk_scheduler.event import SECOND, Event
-from hivetalk_scheduler.store import Delivery, Key, Payload
 
 FRESH = 60
 """Seconds of lateness up to which a Nostr event is dated at its due time."""

@@ -33,7 +33,9 @@ class Catcher:
         caught = self._store.catch(
             bounds, look.now, names, config.room_relays != "none", LIMIT, config.lead, first
         )
-        self.more = caught == LIMIT
+        if late and config.refresh:
+            caught += self._store.refresh(bounds[0], look.now, config.refresh)
+        self.more = caught >= LIMIT
         if not self.more:
             # Only a complete catch moves the watermark.
             self._store.mark(look.now)

@@ -12,14 +12,14 @@ from hivetalk_scheduler import log
 from hivetalk_scheduler.announcement import Announcements
 from hivetalk_scheduler.clock import Clock
 from hivetalk_scheduler.config import Config
+from hivetalk_scheduler.delivery import Completion, Delivery, Payload
 from hivetalk_scheduler.destinations import Destination
-from hivetalk_scheduler.errors import SchedulerError
-from hivetalk_scheduler.event import Event
-from hivetalk_scheduler.judge import Verdict, judge, next_refresh, sound_end
+from hivetalk_scheduler.event import SECOND, Event
+from hivetalk_scheduler.judge import Verdict, judge, sound_end
 from hivetalk_scheduler.lane import Ready
 from hivetalk_scheduler.message import Answer
 from hivetalk_scheduler.retry import backoff
-from hivetalk_scheduler.store import Completion, Delivery, Payload, Store
+from hivetalk_scheduler.store import Store, shown
 
 REST, LONGEST_REST = 5.0, 300.0
 """Seconds of a failing destination's first rest, and of its longest."""
@@ -37,7 +37,6 @@ class Claims:
         self._lease = 2 * config.delivery_timeout + 30
         self._announcements = Announcements(config)
         self._reported: set[str] = set()
-        self._statuses: dict[str, tuple[str, str | None]] = {}
         self.counts: Counter[str] = Counter()
 
     def take(self, limit: int, busy: Collection[str]) -> tuple[list[Ready], int]:
@@ -56,10 +55,10 @@ class Claims:
                 # Another run may have been first: its bytes are the ones to send.
                 stored = {(p.key, p.format): p for p in self.store.payloads([r.delivery for r in ready])}
                 ready = [
-                    Ready(r.delivery, r.event, stored[r.payload.key, r.payload.format]) if r.payload else r
+                    replace(r, payload=stored[r.payload.key, r.payload.format]) if r.payload else r
                     for r in ready
                 ]
-            held = self.store.complete(self._run, ended) if ended else set()
+            held = self._complete(ended) if ended else set()
         for item in ready:
             self._announcements.forget(item.delivery.key)
         self._after(ended, held)
@@ -73,11 +72,26 @@ class Claims:
     def complete(self, completions: Sequence[Completion]) -> None:
         """Record what became of claimed deliveries."""
         with self.store.transaction():
-            held = self.store.complete(self._run, completions)
-            again = [done for done in completions if done.refresh_at and done.delivery.id in held]
-            if again:
-                self.store.refresh(again)
+            held = self._complete(completions)
         self._after(completions, held)
+
+    def _complete(self, completions: Sequence[Completion]) -> set[int]:
+        """Tell the application what its page shows, and record the rest; returns the ids that were still held."""
+        statuses: dict[str, tuple[str, str | None]] = {}
+        for done in completions if self._config.write_back else ():
+            event, state = done.delivery.event_id, done.state
+            failed = state == "dead" and done.delivery.transition != "refresh"
+            if done.delivery.test or not (failed or state == "delivered") or (failed and event in statuses):
+                continue
+            nostr_id = done.nostr_id or statuses.get(event, ("", None))[1]
+            statuses[event] = (shown(done.delivery.transition, state), nostr_id)
+        locked = self.store.write_back(statuses) if statuses else set()
+        if locked:
+            completions = [
+                replace(c, shown=False) if c.delivery.event_id in locked and c.state != "pending" else c
+                for c in completions
+            ]
+        return self.store.complete(self._run, completions)
 
     def record_news(self, news: Mapping[str, str]) -> dict[str, int]:
         """Let the destinations that are tired rest, and the well ones be well; returns how long who rests."""
@@ -101,7 +115,7 @@ class Claims:
             event = events.get((delivery.event_id, delivery.test))
             found = judge(
                 event, delivery.transition, delivery.due_at, now, self._config.max_lateness,
-                delivery.of_start, delivery.forced,
+                delivery.of_start, delivery.forced, self._config.lead,
             )  # fmt: skip
             if found is None and event is not None:
                 event = self._sound(event)
@@ -117,7 +131,7 @@ class Claims:
         built: dict[tuple[object, str], Payload] = {}
         for delivery, event, destination in kept:
             if destination.format == "none":
-                ready.append(Ready(delivery, event, None))
+                ready.append(Ready(delivery, event, None, self._until(delivery, event)))
                 continue
             fire_at = max(self._clock.now(), delivery.next_at if ahead else 0)
             known = stored.setdefault((delivery.event_id, delivery.test), [])
@@ -129,8 +143,14 @@ class Claims:
             if (made.key, made.format) not in built:
                 built[made.key, made.format] = made
                 known.append(made)
-            ready.append(Ready(delivery, event, made))
+            ready.append(Ready(delivery, event, made, self._until(delivery, event)))
         return ready, ended
+
+    def _until(self, delivery: Delivery, event: Event) -> int | None:
+        """From when on it must not be sent: a `live` at the event's end."""
+        if delivery.transition == "ended" or event.ends_at is None:
+            return None
+        return event.ends_at - round(self._config.lead * SECOND)
 
     def _sound(self, event: Event) -> Event:
         """The event, without an end that is before its start; that is reported once."""
@@ -154,25 +174,15 @@ class Claims:
         elif answer.verdict == "retry" and attempts < self._config.max_attempts:
             state = "pending"
             delay = backoff(attempts, random.random(), answer.retry_after)  # noqa: S311 - jitter, not a secret
-        if ready.payload is None or ready.payload.format != "nostr":
-            return Completion(delivery, state, answer.text, True, fired_at, delay)
-        refresh_at = None
-        if state == "delivered" and delivery.transition != "ended" and fired_at is not None:
-            config = self._config
-            last = max(fired_at, delivery.due_at)
-            refresh_at = next_refresh(ready.event, last, config.refresh, config.max_lateness)
-        nostr_id = ready.payload.message_id
-        return Completion(
-            delivery, state, answer.text, True, fired_at, delay, nostr_id, refresh_at, ready.event.starts_at
-        )
+        nostr_id = ready.payload.message_id if ready.payload and ready.payload.format == "nostr" else None
+        return Completion(delivery, state, answer.text, True, fired_at, delay, nostr_id)
 
     def _after(self, completions: Sequence[Completion], held: Collection[int]) -> None:
-        """Count, tell the journal, and tell the application what its page shows."""
-        statuses = self._statuses
+        """Count, and tell the journal."""
         for done in completions:
             delivery = done.delivery
             if delivery.id not in held:
-                # The lease ran out and another run has it: what that one records counts.
+                # The lease ran out and another run has it, or this was recorded before and the answer was lost.
                 log.warning(
                     "claim-lost", run=self._run, event=delivery.event_id, destination=delivery.destination
                 )
@@ -181,34 +191,6 @@ class Claims:
             word = {"pending": "retried" if done.attempted else "handed-back"}.get(done.state, done.state)
             self.counts[word] += 1
             self._tell(word, done)
-            refresh = delivery.transition == "refresh"
-            if not delivery.test and (done.state == "delivered" or (done.state == "dead" and not refresh)):
-                outcome = "sent" if done.state == "delivered" else "failed"
-                if outcome == "sent" or delivery.event_id not in statuses:
-                    nostr_id = done.nostr_id or statuses.get(delivery.event_id, ("", None))[1]
-                    shown = "live" if refresh else delivery.transition
-                    statuses[delivery.event_id] = (f"{shown}:{outcome}", nostr_id)
-        self.write_back()
-
-    def write_back(self) -> None:
-        """Tell the application what its page shows. A row that it has locked is tried again the next time."""
-        if not self._statuses or not self._config.write_back:
-            return
-        try:
-            with self.store.transaction():
-                locked = self.store.write_back(self._statuses)
-        except SchedulerError as error:
-            if self.store.connection.broken:
-                raise
-            # The application's own trigger or constraint: no retry would mend it, and no delivery depends on it.
-            log.warning("write-back-failed", run=self._run, events=len(self._statuses), error=str(error))
-            locked = set()
-        self._statuses = {event: shown for event, shown in self._statuses.items() if event in locked}
-
-    @property
-    def unwritten(self) -> int:
-        """How many events the application does not show yet as they are."""
-        return len(self._statuses) if self._config.write_back else 0
 
     def _tell(self, word: str, done: Completion) -> None:
         delivery = done.delivery

@@ -37,9 +37,15 @@ def _seconds(text: str) -> float:
         value = float(text)
     except ValueError:
         value = -1
-    if not 0 <= value <= 86_400:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a number of seconds from 0 to 86400")
+    if not 1 <= value <= 86_400:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of seconds from 1 to 86400")
     return value
+
+
+def _count(text: str) -> int:
+    if not text.isdecimal() or not 1 <= int(text) <= 10_000_000:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 1 to 10000000")
+    return int(text)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -114,7 +120,7 @@ def _add_deliveries(commands: "argparse._SubParsersAction[_Parser]", common: _Pa
         parser.add_argument("--event", metavar="ID")
         parser.add_argument("--transition", choices=("live", "refresh", "ended"))
         limit = 50 if name == "list" else 100_000
-        parser.add_argument("--limit", type=int, metavar="N", default=limit, help="default: %(default)s")
+        parser.add_argument("--limit", type=_count, metavar="N", default=limit, help="default: %(default)s")
         if name == "retry":
             anew = "under a new id, from what the event says now; delivered ones, too"
             parser.add_argument("--anew", action="store_true", help=anew)

@@ -5,11 +5,11 @@ A key of the file has the name of the Ansible variable without its prefix ``hive
 
 import math
 import os
+import re
 import tomllib
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 from hivetalk_scheduler.errors import ConfigError
 
@@ -101,6 +101,8 @@ def parse(text: str, path: str = "config.toml", secrets: Secrets | None = None) 
         given = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise ConfigError(f"{path} is not TOML: {error}") from None
+    except RecursionError:
+        raise ConfigError(f"{path} is not TOML: lists or tables are nested too deeply") from None
     known = {f.name: f.default for f in fields(Config) if f.name != "secrets"}
     problems = []
     values: dict[str, Any] = {}
@@ -207,22 +209,34 @@ def _bad_texts(config: Config) -> list[str]:
     from hivetalk_scheduler import destinations
 
     problems = []
-    if config.room_url.count("{room}") != 1 or urlsplit(config.room_url).scheme not in ("https", "http"):
+    if config.room_url.count("{room}") != 1 or not re.match(r"https?://[^/\[\]{}]+(/|$)", config.room_url):
         problems.append(
             f"room_url is {config.room_url!r}: it takes an http(s) URL that contains {{room}} once"
         )
     if config.room_relays not in ("public", "any", "none"):
         problems.append(f"room_relays is {config.room_relays!r}: it takes public, any or none")
-    if not config.database_url.startswith(("postgresql://", "postgres://")):
-        problems.append("database_url: it takes a URL that begins with postgresql://")
-    elif urlsplit(config.database_url).password is not None or "password=" in config.database_url:
-        problems.append("database_url contains a password: put it in the credential database_password")
+    problems += _bad_database_url(config.database_url)
     secret = config.secrets.destinations
     for url in (*config.destinations, *secret):
         try:
             destinations.check(url, secret=url in secret)
         except ValueError as error:
             problems.append(f"destinations: {error}")
+    return problems
+
+
+def _bad_database_url(url: str) -> list[str]:
+    """What can be seen without libpq, which the controller need not have (PostgreSQL manual, 34.1.1.2)."""
+    match = re.fullmatch(r"postgres(?:ql)?://(?:([^/?#]*)@)?([^/?#@]*)(/[^?#]*)?(?:\?([^#]*))?", url)
+    if match is None:
+        return ["database_url: it takes postgresql://[USER@][HOST[:PORT][,...]]/DATABASE[?PARAMETERS]"]
+    user, hosts, _, parameters = match.groups(default="")
+    problems = []
+    if ":" in user or "password=" in parameters:
+        problems.append("database_url contains a password: put it in the credential database_password")
+    for host in hosts.split(","):
+        if not re.fullmatch(r"(\[[0-9A-Fa-f:.%]+\]|[^\[\]:]*)(:\d{1,5})?", host):
+            problems.append(f"database_url: {host!r} is not HOST or HOST:PORT")
     return problems
 
 

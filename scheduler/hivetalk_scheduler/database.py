@@ -2,12 +2,12 @@
 
 import contextlib
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import psycopg
-from psycopg.abc import Buffer
+from psycopg.abc import Buffer, PQGen
 from psycopg.adapt import Loader
-from psycopg.pq import Format
+from psycopg.pq import Format, TransactionStatus
 
 from hivetalk_scheduler import errors
 
@@ -15,21 +15,41 @@ if TYPE_CHECKING:
     from hivetalk_scheduler.config import Config
 
 Row = dict[str, Any]
-Connection = psycopg.Connection[Row]
+T = TypeVar("T")
+
+PATIENCE = 35.0
+"""Seconds to wait for an answer: a little more than statement_timeout, by which a server that can still be reached
+answers. What lies between may keep a dead connection open for ever."""
 
 _EPOCH = 946_684_800_000_000
 """2000-01-01, PostgreSQL's epoch, in microseconds since the Unix epoch."""
-_INFINITE = (2**63 - 1, -(2**63))
+_CALENDAR = range(-62_135_596_800_000_000, 253_402_300_800_000_000)
+"""The years 1 to 9999, in microseconds since the Unix epoch: what ISO 8601 and Python's datetime can say."""
+
+
+class Connection(psycopg.Connection[Row]):
+    """A connection that is closed where an answer takes longer than `patience` seconds (None: for ever)."""
+
+    patience: float | None = PATIENCE
+
+    def wait(self, gen: PQGen[T], interval: float = 0.1, timeout: float | None = None) -> T:
+        """Wait for one answer; raises psycopg.OperationalError."""
+        try:
+            return super().wait(gen, interval, self.patience if timeout is None else timeout)
+        except psycopg.OperationalError:
+            if self.pgconn.transaction_status == TransactionStatus.ACTIVE:
+                self.pgconn.finish()
+            raise
 
 
 class _Microseconds(Loader):
-    """timestamptz in binary form as microseconds since the Unix epoch; an infinite one as None."""
+    """timestamptz in binary form as microseconds since the Unix epoch; an infinite or impossible one as None."""
 
     format = Format.BINARY
 
     def load(self, data: Buffer) -> int | None:
-        value = int.from_bytes(data, "big", signed=True)
-        return None if value in _INFINITE else value + _EPOCH
+        value = int.from_bytes(data, "big", signed=True) + _EPOCH
+        return value if value in _CALENDAR else None
 
 
 def connect(config: "Config", url: str | None = None, password: str | None = None) -> Connection:
@@ -41,7 +61,10 @@ def connect(config: "Config", url: str | None = None, password: str | None = Non
     from psycopg.rows import dict_row
 
     secret = password if password is not None else (None if url else config.secrets.database_password)
-    given = psycopg.conninfo.conninfo_to_dict(url or config.database_url)
+    try:
+        given = psycopg.conninfo.conninfo_to_dict(url or config.database_url)
+    except psycopg.ProgrammingError as error:
+        raise errors.ConfigError(f"database_url: {' '.join(str(error).split())}") from None
     # Only what the URL does not say itself.
     options: dict[str, Any] = {
         "application_name": "hivetalk-scheduler",
@@ -55,7 +78,7 @@ def connect(config: "Config", url: str | None = None, password: str | None = Non
     if secret is not None:
         options["password"] = secret
     with translated():
-        connection = psycopg.Connection.connect(
+        connection = Connection.connect(
             psycopg.conninfo.make_conninfo(**{**options, **given}),
             autocommit=True,
             prepare_threshold=None,
@@ -97,7 +120,8 @@ def translate(error: psycopg.Error) -> errors.SchedulerError:
         return errors.ConfigError(
             f"database: {text}; check database_url and the credential database_password"
         )
-    if isinstance(error, (psycopg.OperationalError, psycopg.InterfaceError, e.ReadOnlySqlTransaction)):
+    ended = (e.ReadOnlySqlTransaction, e.IdleInTransactionSessionTimeout, e.TransactionTimeout)
+    if isinstance(error, (psycopg.OperationalError, psycopg.InterfaceError, *ended)):
         if "authentication failed" in text or "does not exist" in text:
             return errors.ConfigError(
                 f"database: {text}; check database_url and the credential database_password"

@@ -12,13 +12,14 @@ from hivetalk_scheduler.claims import Claims
 from hivetalk_scheduler.clock import Clock
 from hivetalk_scheduler.config import Config
 from hivetalk_scheduler.database import connect
+from hivetalk_scheduler.delivery import Completion, Delivery
 from hivetalk_scheduler.destinations import Destination
 from hivetalk_scheduler.errors import DatabaseUnavailable
 from hivetalk_scheduler.event import SECOND, Event
 from hivetalk_scheduler.judge import Verdict
 from hivetalk_scheduler.lane import Lane, Ready
 from hivetalk_scheduler.message import Answer
-from hivetalk_scheduler.store import Completion, Delivery, Store
+from hivetalk_scheduler.store import Store
 
 T = TypeVar("T")
 
@@ -30,8 +31,6 @@ STOP_GRACE = 3.0
 """Seconds that SIGTERM leaves what is in flight."""
 BATCHES = 4
 """Batches that may be in flight at once: what bounds the memory of a run."""
-WRITE_BACKS = 10
-"""Tries, a tenth of a second apart, to write what the application had locked all along."""
 SOON = SECOND // 10
 """Microseconds to wait for something due that cannot be claimed yet."""
 
@@ -80,15 +79,6 @@ class Firing:
         self._answers.set()
         await flush
         await loop
-        for _ in range(WRITE_BACKS):
-            if not self._claims.unwritten:
-                return
-            await asyncio.sleep(SOON / SECOND)
-            await self._query(self._claims.write_back)
-        if self._claims.unwritten:
-            log.warning(
-                "write-back-failed", events=self._claims.unwritten, error="the application locks their rows"
-            )
 
     async def _loop(self) -> None:
         recatch_at = self._clock.now() + round(RECATCH * SECOND)
@@ -157,10 +147,10 @@ class Firing:
 
     def _find(self, name: str, event: Event) -> Destination | Verdict:
         """The destination `name`, in its lane; a room's relay only while it is the room's."""
+        url = self._catcher.urls.get(name)
+        if url is None and name != event.room_relay_url:
+            return Verdict("cancelled", "no longer a destination")
         if name not in self._lanes:
-            url = self._catcher.urls.get(name)
-            if url is None and name != event.room_relay_url:
-                return Verdict("cancelled", "no longer a destination")
             try:
                 destination = destinations.create(url or name, self._config, of_room=url is None)
             except ValueError as error:

@@ -20,12 +20,13 @@ def judge(
     max_lateness: int,
     of_start: int | None = None,
     forced: bool = False,
+    lead: float = 0,
 ) -> Verdict | None:
     """None: send it. Else the state in which the delivery ends without being sent.
 
     `event` is what the database says at this moment, None if the event is gone; `due_at` and `now` are
     microseconds since the epoch, `max_lateness` seconds. `of_start`: the start that a refresh belongs to.
-    `forced`: an operator wants it sent, however late.
+    `forced`: an operator wants it sent, however late. `lead`: seconds by which everything is sent ahead.
     """
     if event is None:
         return Verdict("cancelled", "the event was deleted")
@@ -35,7 +36,7 @@ def judge(
     called_for = ends_at if transition == "ended" else event.starts_at
     if called_for != (of_start if transition == "refresh" else due_at):
         return Verdict("superseded", "the event was moved")
-    if transition != "ended" and ends_at is not None and ends_at <= now:
+    if transition != "ended" and ends_at is not None and ends_at - lead * SECOND <= now:
         return Verdict("superseded", "its end is already due")
     if not forced and now - due_at > max_lateness * SECOND:
         return Verdict("expired", f"more than max_lateness ({max_lateness} s) late")
@@ -47,16 +48,3 @@ def sound_end(event: Event) -> int | None:
     if event.ends_at is None or event.starts_at is None or event.ends_at < event.starts_at:
         return None
     return event.ends_at
-
-
-def next_refresh(event: Event, fired_at: int, every: int, longest: int) -> int | None:
-    """When an event that was announced as live at `fired_at` is to be refreshed (microseconds), or None.
-
-    `every`: seconds between two refreshes, 0 for none. An event without an end is refreshed for `longest` seconds.
-    """
-    start, end = event.starts_at, sound_end(event)
-    if not every or start is None:
-        return None
-    step = every * SECOND
-    due = start + max(1, -((start - fired_at - step // 2) // step)) * step
-    return due if due < (end if end is not None else start + longest * SECOND) else None

@@ -24,9 +24,9 @@ def signing_key(event: Event, fallback_nsec: str | None) -> bytes:
         if event.room_npub and event.room_npub.strip():
             owner = _decode(event.room_npub, "npub", "room_info.room_npub")
             if owner != public_key(secret):
+                # Not shown: where the two columns are swapped, it is the secret key.
                 raise ValueError(
-                    f"room_info.room_npub {event.room_npub.strip()} is not the key of room_nsec; "
-                    "write the pair of one key into the room's row"
+                    "room_info.room_npub is not the key of room_nsec; write the pair of one key into the room's row"
                 )
         return secret
     if fallback_nsec:

@@ -4,13 +4,13 @@ import asyncio
 from collections import deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, cast
 
 from hivetalk_scheduler.clock import Clock
+from hivetalk_scheduler.delivery import Delivery, Payload
 from hivetalk_scheduler.destinations import Destination
 from hivetalk_scheduler.event import SECOND, Event
 from hivetalk_scheduler.message import Answer, Message
-from hivetalk_scheduler.store import Delivery, Payload
 
 FAILURES = 3
 """Failed sends in a row after which a destination rests: a dead one is probed, not hammered."""
@@ -23,6 +23,8 @@ class Ready:
     delivery: Delivery
     event: Event
     payload: Payload | None
+    until: int | None = None
+    """Microseconds since the epoch from which on it is no longer to be sent: a `live` at the event's end."""
 
 
 class Lane:
@@ -66,39 +68,44 @@ class Lane:
         while len(self._workers) < min(self.destination.concurrency, len(self._queue)):
             worker = asyncio.get_running_loop().create_task(self._work())
             self._workers.add(worker)
-            worker.add_done_callback(self._workers.discard)
 
     async def _work(self) -> None:
-        while self._queue:
-            if self._gap:
-                await self._turn()
-            if not self._queue:
-                return
-            ready = self._queue.popleft()
-            fired_at = self._clock.now()
-            if fired_at + self._margin > ready.delivery.next_at:
-                # The lease might end during the send, and another run might send it, too.
-                self._report(ready, None, None)
-                continue
-            payload = ready.payload
-            message = Message(
-                ready.event,
-                ready.delivery.transition,
-                ready.delivery.due_at,
-                payload.message_id if payload else "",
-                payload.body.encode() if payload else b"",
-                ready.delivery.attempts + 1,
-                (fired_at - ready.delivery.due_at) / SECOND,
-            )
-            try:
-                answer = await self.destination.send(message)
-            except asyncio.CancelledError:
-                self._report(ready, Answer("retry", "stopped while sending"), fired_at)
-                raise
-            except Exception as error:  # a destination's bug costs only its own deliveries
-                answer = Answer("retry", f"{type(error).__name__}: {error}"[:500])
-            self._report(ready, answer, fired_at)
-            self._learn(answer)
+        try:
+            while self._queue:
+                if self._gap:
+                    await self._turn()
+                if self._queue:
+                    await self._send(self._queue.popleft())
+        finally:
+            # Not in a callback, which would come too late for a `put` in between.
+            self._workers.discard(cast("asyncio.Task[None]", asyncio.current_task()))
+
+    async def _send(self, ready: Ready) -> None:
+        fired_at = self._clock.now()
+        if fired_at + self._margin > ready.delivery.next_at or (ready.until and fired_at >= ready.until):
+            # The lease might end during the send, and another run might send it, too; or it has waited for so
+            # long that the event's end is due.
+            self._report(ready, None, None)
+            return
+        payload = ready.payload
+        message = Message(
+            ready.event,
+            ready.delivery.transition,
+            ready.delivery.due_at,
+            payload.message_id if payload else "",
+            payload.body.encode() if payload else b"",
+            ready.delivery.attempts + 1,
+            (fired_at - ready.delivery.due_at) / SECOND,
+        )
+        try:
+            answer = await self.destination.send(message)
+        except asyncio.CancelledError:
+            self._report(ready, Answer("retry", "stopped while sending"), fired_at)
+            raise
+        except Exception as error:  # a destination's bug costs only its own deliveries
+            answer = Answer("retry", f"{type(error).__name__}: {error}"[:500])
+        self._report(ready, answer, fired_at)
+        self._learn(answer)
 
     async def _turn(self) -> None:
         """Wait until `rate` allows one more."""

@@ -9,6 +9,10 @@ from time import gmtime, strftime
 
 ERR, WARNING, NOTICE, INFO, DEBUG = 3, 4, 5, 6, 7
 
+LONGEST = 8192
+"""Bytes of a line. The journal would split a very long one (journald.conf(5), LineMax=), and the row's own text would
+begin the second part."""
+
 _BARE = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.:/@+,%~#?&[]")
 
 
@@ -40,7 +44,10 @@ def line(word: str, fields: dict[str, object]) -> str:
 def write(priority: int, word: str, /, **fields: object) -> None:
     """Write one line to standard error in a single write, so that concurrent lines do not mix."""
     prefix = "" if sys.stderr.isatty() else f"<{priority}>"
-    data = f"{prefix}{line(word, fields)}\n".encode("utf-8", "backslashreplace")
+    data = f"{prefix}{line(word, fields)}".encode("utf-8", "backslashreplace")
+    if len(data) > LONGEST:
+        data = data[:LONGEST].decode("utf-8", "ignore").encode()
+    data += b"\n"
     sys.stderr.flush()
     os.write(sys.stderr.fileno(), data)
 

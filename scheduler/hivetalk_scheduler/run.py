@@ -4,7 +4,7 @@
 2. Catch: a row in ``delivery`` for each new transition in the window (``catch``).
 3. If nothing falls due before the next run, exit: most runs end here, so nothing more is imported before.
 4. Fire: hold, claim, send, record (``fire``).
-5. Prune what ended long ago.
+5. Show the application what it could not take before, and prune what ended long ago.
 """
 
 import os
@@ -20,7 +20,7 @@ from hivetalk_scheduler.event import SECOND
 from hivetalk_scheduler.store import Store
 
 PRUNE = 1000
-"""Rows of each table that a run deletes at most."""
+"""Rows of each table that a run mends or deletes at most."""
 
 
 def run(config: Config) -> None:
@@ -61,6 +61,8 @@ def run(config: Config) -> None:
                 failed=counts["dead"] + counts["expired"],
             )
     with store.transaction():
+        if config.write_back:
+            store.show(PRUNE)
         pruned = store.prune(config.retention, PRUNE)
     store.connection.close()
     log.info(

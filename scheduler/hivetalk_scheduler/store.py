@@ -8,16 +8,14 @@ from typing import Any
 
 import psycopg
 
-from hivetalk_scheduler import clock, sql
+from hivetalk_scheduler import clock, log, sql
 from hivetalk_scheduler.clock import Clock
 from hivetalk_scheduler.database import Connection, Row, translated
+from hivetalk_scheduler.delivery import Completion, Delivery, Payload
 from hivetalk_scheduler.errors import ConfigError
-from hivetalk_scheduler.event import Event, Transition
+from hivetalk_scheduler.event import Event
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-
-Key = tuple[str, bool, str, int, int]
-"""An announcement: event id, test, transition, due_at, generation."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,59 +27,6 @@ class Look:
     origin: int | None
     caught_to: int | None
     known: Sequence[str]
-
-
-@dataclass(frozen=True, slots=True)
-class Delivery:
-    """A row of ``delivery`` that is claimed, or soon will be."""
-
-    id: int
-    event_id: str
-    test: bool
-    transition: Transition
-    due_at: int
-    of_start: int | None
-    destination: str
-    next_at: int
-    claims: int
-    attempts: int
-    generation: int
-    forced: bool
-
-    @property
-    def key(self) -> Key:
-        """The announcement that this delivers."""
-        return (self.event_id, self.test, self.transition, self.due_at, self.generation)
-
-
-@dataclass(frozen=True, slots=True)
-class Payload:
-    """The bytes of an announcement in one format."""
-
-    key: Key
-    format: str
-    message_id: str
-    created_at: int
-    """Unix seconds."""
-    body: str
-
-
-@dataclass(frozen=True, slots=True)
-class Completion:
-    """What becomes of a claimed delivery."""
-
-    delivery: Delivery
-    state: str
-    answer: str
-    attempted: bool
-    fired_at: int | None = None
-    delay: float | None = None
-    """Seconds until the next attempt, where the state stays pending."""
-    nostr_id: str | None = None
-    refresh_at: int | None = None
-    """When the event is to be announced as live once more."""
-    of_start: int | None = None
-    """The start that the refresh belongs to."""
 
 
 def moment(microseconds: int) -> datetime:
@@ -150,10 +95,16 @@ class Store:
             self._all("start_destinations", names=new, origin=moment(origin))
 
     def wanted(
-        self, bounds: tuple[int, int], now: int, names: Sequence[str], room_relays: bool, limit: int
+        self,
+        bounds: tuple[int, int],
+        now: int,
+        names: Sequence[str],
+        room_relays: bool,
+        limit: int,
+        lead: float,
     ) -> list[Row]:
         """What a catch at `now` with these `bounds` would write; changes nothing."""
-        found = {"names": list(names), "room_relays": room_relays, "limit": limit}
+        found = {"names": list(names), "room_relays": room_relays, "limit": limit, "lead": lead}
         return self._all("wanted", **_window(bounds), now=moment(now), **found)
 
     def catch(
@@ -249,20 +200,14 @@ class Store:
             fired_ats=[None if c.fired_at is None else moment(c.fired_at) for c in completions],
             answers=[c.answer.replace("\0", "\ufffd") for c in completions],
             delays=[c.delay for c in completions],
+            shown=[c.shown for c in completions],
         )
         return {row["id"] for row in rows}
 
-    def refresh(self, completions: Sequence[Completion]) -> None:
-        """Write the refreshes that these completions call for."""
-        due = [(c.delivery, c.refresh_at, c.of_start) for c in completions if c.refresh_at and c.of_start]
-        self._all(
-            "refresh",
-            event_ids=[delivery.event_id for delivery, _, _ in due],
-            tests=[delivery.test for delivery, _, _ in due],
-            due_ats=[moment(at) for _, at, _ in due],
-            of_starts=[moment(start) for _, _, start in due],
-            destinations=[delivery.destination for delivery, _, _ in due],
-        )
+    def refresh(self, lower: int, now: int, every: int) -> int:
+        """Write the next refresh, `every` seconds, of each event that runs at `now` and began after `lower`."""
+        parameters = {"lower": moment(lower), "now": moment(now), "every": every}
+        return self.connection.execute(self._sql["refresh"], parameters).rowcount
 
     def rest(self, name: str, first: float, longest: float) -> int:
         """Let the destination rest, `first` seconds the first time; returns until when."""
@@ -277,14 +222,42 @@ class Store:
         return self._all("prune", retention=retention, limit=limit)[0]
 
     def write_back(self, statuses: dict[str, tuple[str, str | None]]) -> set[str]:
-        """Tell the application: event id -> (status, Nostr event id); returns the ids whose rows are locked."""
-        rows = self._all(
-            "write_back",
-            event_ids=list(statuses),
-            statuses=[status for status, _ in statuses.values()],
-            nostr_ids=[nostr_id for _, nostr_id in statuses.values()],
-        )
+        """Tell the application: event id -> (status, Nostr event id); returns the ids that could not be written.
+
+        What the application's side raises, its own trigger for instance, costs nothing but that.
+        """
+        self._all("savepoint")
+        try:
+            rows = self._all(
+                "write_back",
+                event_ids=list(statuses),
+                statuses=[status for status, _ in statuses.values()],
+                nostr_ids=[nostr_id for _, nostr_id in statuses.values()],
+            )
+            self._all("release")
+        except psycopg.Error as error:
+            if self.connection.broken:
+                raise
+            self._all("back")
+            log.warning("write-back-failed", events=len(statuses), error=" ".join(str(error).split()))
+            return set(statuses)
         return {row["id"] for row in rows}
+
+    def show(self, limit: int) -> None:
+        """Write back what could not be written before."""
+        statuses = {
+            row["event_id"]: (shown(row["transition"], row["state"]), row["message_id"])
+            for row in self._all("unshown", limit=limit)
+        }
+        if statuses:
+            left = self.write_back(statuses)
+            self._all("show", event_ids=list(statuses.keys() - left))
+
+
+def shown(transition: str, state: str) -> str:
+    """What ``events.status`` says of a delivery that ended."""
+    outcome = "sent" if state == "delivered" else "failed"
+    return f"{'live' if transition == 'refresh' else transition}:{outcome}"
 
 
 def _window(bounds: tuple[int, int]) -> dict[str, datetime]:

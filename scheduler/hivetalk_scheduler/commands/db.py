@@ -27,6 +27,7 @@ def migrate(args: argparse.Namespace) -> int:
         raise UsageError("--password-stdin: standard input holds no password")
     settings = config.Config() if args.url else config.load(args.config)
     connection = connect(settings, args.url, password)
+    connection.patience = None  # a migration takes as long as the table is large
     applied = []
     with translated(), connection.transaction():
         connection.execute("SELECT pg_advisory_xact_lock(%s)", [LOCK])
@@ -66,13 +67,13 @@ def _version(connection: Connection) -> int:
     return int(row["version"]) if row else 0
 
 
+_CHANGE = "SELECT, INSERT, UPDATE"
 TABLES = {
-    "event_source": "SELECT",
-    "migration": "SELECT",
-    **dict.fromkeys(
-        ("watermark", "destination", "delivery", "payload", "run", "test_event"), "SELECT, INSERT, UPDATE"
-    ),
+    **dict.fromkeys(("event_source", "migration"), "SELECT"),
+    **dict.fromkeys(("watermark", "destination"), _CHANGE),
+    **dict.fromkeys(("delivery", "payload", "run", "test_event"), f"{_CHANGE}, DELETE"),
 }
+"""What grants.sql grants."""
 
 
 def check(args: argparse.Namespace) -> int:
@@ -124,6 +125,11 @@ def _check_grants(connection: Connection, add: Any) -> None:
             ).fetchone()
             if not row or not row["granted"]:
                 missing.append(f"{right} on {table}")
+    row = connection.execute(
+        "SELECT has_function_privilege('hivetalk_scheduler.write_back(text[], text[], text[])', 'EXECUTE') AS granted"
+    ).fetchone()
+    if not row or not row["granted"]:
+        missing.append("EXECUTE on write_back()")
     text = (
         "missing: " + ", ".join(missing) + "; run hivetalk-scheduler db migrate --grant-to ROLE as the owner"
     )
@@ -131,9 +137,22 @@ def _check_grants(connection: Connection, add: Any) -> None:
 
 
 def _check_rows(connection: Connection, add: Any) -> None:
+    wrong = connection.execute(
+        "SELECT attname, format_type(atttypid, atttypmod) AS type FROM pg_attribute "
+        "WHERE attrelid = 'hivetalk_scheduler.event_source'::regclass "
+        "AND ((attname IN ('starts_at', 'ends_at') AND atttypid <> 'timestamptz'::regtype) "
+        "OR (attname = 'cancelled' AND atttypid <> 'boolean'::regtype))"
+    ).fetchall()
+    text = "; ".join(f"{row['attname']} is {row['type']}" for row in wrong)
+    add(
+        "event_source",
+        not wrong,
+        f"{text}: it takes timestamptz, and boolean for cancelled" if wrong else "sound",
+    )
     row = connection.execute(
         "SELECT count(*) FILTER (WHERE ends_at < starts_at) AS reversed, "
         "count(*) FILTER (WHERE starts_at IS NULL) AS startless, "
+        "count(*) - count(DISTINCT event_id) AS doubled, "
         "count(*) FILTER (WHERE octet_length(event_id::text) > 500) AS oversized "
         "FROM hivetalk_scheduler.event_source "
         "WHERE starts_at IS NULL OR starts_at > now() - interval '1 day' OR ends_at > now()"
@@ -142,6 +161,7 @@ def _check_rows(connection: Connection, add: Any) -> None:
     problems = {
         "end before start (announced live, never ended)": row["reversed"],
         "without start_time (never announced)": row["startless"],
+        "with the id of another (announced once)": row["doubled"],
         "id longer than 500 bytes (never announced)": row["oversized"],
     }
     bad = [f"{n} {what}" for what, n in problems.items() if n]

@@ -30,7 +30,7 @@ def main(args: argparse.Namespace) -> int:
         store.start(look, names, min(at, look.now) - settings.window_behind * SECOND)
         hold_end = window.hold_end(at, at / SECOND if at != look.now else clock.host(), settings)
         until = hold_end if settings.hold else at
-        rows = store.wanted(bounds, at, names, settings.room_relays != "none", LIMIT)
+        rows = store.wanted(bounds, at, names, settings.room_relays != "none", LIMIT, settings.lead)
         there = store.ahead(max(until, bounds[1]), LIMIT)
         store.connection.execute("ROLLBACK; BEGIN")
     caught = [
@@ -55,9 +55,9 @@ def instant(text: str) -> int:
         moment = datetime.fromisoformat(text)
     except ValueError:
         moment = None
-    if moment is None or moment.tzinfo is None:
+    if moment is None or moment.tzinfo is None or not 1970 <= moment.year <= 9000:
         raise UsageError(
-            f"--at {text!r}: write now, or a time with its offset, as in 2026-12-24T18:00:00+01:00"
+            f"--at {text!r}: write now, or a time from 1970 on with its offset, as in 2026-12-24T18:00:00+01:00"
         )
     return round(moment.timestamp() * SECOND)
 

@@ -25,7 +25,8 @@ class Journal(Destination):
                 ends=iso(event.ends_at),
                 identifier=event.identifier,
                 room=event.room_name,
-                npub=event.room_npub,
+                # With the room's two keys swapped, it is the secret one.
+                npub=event.room_npub if (event.room_npub or "").startswith("npub1") else None,
                 relay=event.room_relay_url,
                 test=event.test or None,
             )

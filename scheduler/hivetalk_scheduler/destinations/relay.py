@@ -204,7 +204,7 @@ class _Connection:
                 if self._challenge.done():
                     self._challenge = self._loop.create_future()
                 self._challenge.set_result(challenge)
-                self._authentication = None
+                self._authentications.clear()
             case ["NOTICE", str(text), *_]:
                 self.notice = text[:200]
 

@@ -25,19 +25,21 @@ SELECT unnest(%(names)s::text[]), %(origin)s ON CONFLICT DO NOTHING
 -- The deliveries that the events in the window call for and that are not there yet.
 -- Of an event that is over, only the end is wanted. An end before its start is no end (reported when it fires).
 -- What was cancelled or superseded is wanted again where the event says so again.
-SELECT c.event_id, c.test, c.transition, c.due_at, d.destination, c.status
+SELECT DISTINCT ON (c.due_at, c.event_id, c.transition, d.destination, c.test)
+       c.event_id, c.test, c.transition, c.due_at, d.destination, c.status
   FROM (SELECT event_id::text AS event_id, false AS test, 'live' AS transition, starts_at AS due_at, room_relay_url, status
           FROM hivetalk_scheduler.event_source
-         WHERE starts_at > %(lower)s AND starts_at <= %(upper)s AND NOT cancelled
-           AND (ends_at IS NULL OR ends_at > %(now)s OR ends_at < starts_at)
+         WHERE starts_at > %(lower)s AND starts_at <= %(upper)s AND cancelled IS NOT TRUE
+           AND (ends_at IS NULL OR ends_at > %(now)s + make_interval(secs => %(lead)s) OR ends_at < starts_at)
          UNION ALL
         SELECT event_id::text, false, 'ended', ends_at, room_relay_url, status
           FROM hivetalk_scheduler.event_source
-         WHERE ends_at > %(lower)s AND ends_at <= %(upper)s AND NOT cancelled AND ends_at >= starts_at
+         WHERE ends_at > %(lower)s AND ends_at <= %(upper)s AND cancelled IS NOT TRUE AND ends_at >= starts_at
          UNION ALL
         SELECT event_id, true, 'live', starts_at, NULL, NULL
           FROM hivetalk_scheduler.test_event
-         WHERE starts_at > %(lower)s AND starts_at <= %(upper)s AND ends_at > %(now)s
+         WHERE starts_at > %(lower)s AND starts_at <= %(upper)s
+           AND ends_at > %(now)s + make_interval(secs => %(lead)s)
          UNION ALL
         SELECT event_id, true, 'ended', ends_at, NULL, NULL
           FROM hivetalk_scheduler.test_event WHERE ends_at > %(lower)s AND ends_at <= %(upper)s) AS c
@@ -52,12 +54,13 @@ SELECT c.event_id, c.test, c.transition, c.due_at, d.destination, c.status
                     WHERE x.event_id = c.event_id AND x.test = c.test AND x.transition = c.transition
                       AND x.due_at = c.due_at AND x.destination = d.destination
                       AND x.state NOT IN ('cancelled', 'superseded'))
- ORDER BY c.due_at, c.event_id, c.transition, d.destination  -- one order, so that two runs cannot deadlock
+ ORDER BY c.due_at, c.event_id, c.transition, d.destination, c.test  -- one order, so that two runs cannot deadlock
  LIMIT %(limit)s
 
 -- name: catch
 -- On the first run of all (`first`), what the predecessor recorded as sent is taken as sent. An end that is overdue
--- queues from now: after an outage, the meetings that still run come first, the oldest of them foremost.
+-- queues from now: after an outage, the meetings that still run come first, the oldest of them foremost. What comes
+-- back after a change of mind is announced as it is now: a new generation, with bytes of its own.
 INSERT INTO hivetalk_scheduler.delivery AS d
        (event_id, test, transition, due_at, destination, next_at, state, completed_at, answer)
 SELECT w.event_id, w.test, w.transition, w.due_at, w.destination,
@@ -70,7 +73,8 @@ SELECT w.event_id, w.test, w.transition, w.due_at, w.destination,
  CROSS JOIN LATERAL (
         SELECT coalesce(%(first)s AND w.status IN ('ended:sent', w.transition || ':sent'), false) AS sent) AS s
     ON CONFLICT (event_id, test, transition, due_at, destination) DO UPDATE
-       SET state = 'pending', next_at = excluded.next_at, completed_at = NULL, answer = NULL, claimed_by = NULL
+       SET state = 'pending', next_at = excluded.next_at, completed_at = NULL, answer = NULL, claimed_by = NULL,
+           attempts = 0, generation = d.generation + 1
      WHERE d.state IN ('cancelled', 'superseded')
 RETURNING d.due_at
 
@@ -100,7 +104,8 @@ SELECT d.id, d.event_id, d.test, d.transition, d.due_at, d.of_start, d.destinati
  ORDER BY d.next_at LIMIT %(limit)s
 
 -- name: claim
--- An `ended` waits while another run (or this one) is sending the same event's `live`; a destination that rests waits.
+-- An `ended` waits while the same event's `live` is being sent, or is due itself and not yet judged; a destination
+-- that rests waits.
 -- statement_timestamp() is never later than the clock, so nothing is claimed early.
 WITH due AS MATERIALIZED (
     SELECT d.id FROM hivetalk_scheduler.delivery AS d
@@ -110,8 +115,8 @@ WITH due AS MATERIALIZED (
        AND (d.transition <> 'ended' OR NOT EXISTS (
             SELECT FROM hivetalk_scheduler.delivery AS l
              WHERE l.event_id = d.event_id AND l.test = d.test AND l.transition <> 'ended'
-               AND l.destination = d.destination AND l.state = 'pending' AND l.claimed_by IS NOT NULL
-               AND l.next_at > statement_timestamp()))
+               AND l.destination = d.destination AND l.state = 'pending'
+               AND (l.claimed_by IS NOT NULL OR l.next_at <= statement_timestamp())))
      ORDER BY d.next_at LIMIT %(limit)s
        FOR UPDATE OF d SKIP LOCKED)
 UPDATE hivetalk_scheduler.delivery AS d
@@ -149,22 +154,39 @@ SELECT * FROM unnest(%(event_ids)s::text[], %(tests)s::boolean[], %(transitions)
 -- null where the delivery has ended; a delivery that is handed back without an attempt keeps its count.
 UPDATE hivetalk_scheduler.delivery AS d
    SET state = c.state, attempts = d.attempts + CASE WHEN d.state = 'pending' THEN c.attempted ELSE 0 END,
-       claimed_by = CASE WHEN c.state <> 'pending' THEN d.claimed_by END,
+       claimed_by = CASE WHEN c.state <> 'pending' THEN d.claimed_by END, shown = c.shown,
        fired_at = coalesce(c.fired_at, d.fired_at), answer = c.answer,
        next_at = CASE WHEN c.delay IS NULL THEN d.next_at ELSE clock_timestamp() + make_interval(secs => c.delay) END,
-       completed_at = CASE WHEN c.state <> 'pending' THEN clock_timestamp() END
+       completed_at = CASE WHEN c.state <> 'pending' THEN coalesce(d.completed_at, clock_timestamp()) END
   FROM unnest(%(ids)s::bigint[], %(claims)s::integer[], %(states)s::text[], %(attempted)s::integer[],
-              %(fired_ats)s::timestamptz[], %(answers)s::text[], %(delays)s::float8[])
-       AS c(id, claims, state, attempted, fired_at, answer, delay)
+              %(fired_ats)s::timestamptz[], %(answers)s::text[], %(delays)s::float8[],
+              %(shown)s::boolean[])
+       AS c(id, claims, state, attempted, fired_at, answer, delay, shown)
  WHERE d.id = c.id AND d.claims = c.claims AND d.claimed_by = %(run)s AND d.state IN ('pending', c.state)
 RETURNING d.id
 
 -- name: refresh
--- The next refresh of a running event at a relay; it is caught here, since nothing in the window calls for it.
+-- The next refresh of each running event at each relay that has its `live`: the one that should have been, if it is not
+-- there, else the one after it.
 INSERT INTO hivetalk_scheduler.delivery (event_id, test, transition, due_at, next_at, of_start, destination)
-SELECT event_id, test, 'refresh', due_at, due_at, of_start, destination
-  FROM unnest(%(event_ids)s::text[], %(tests)s::boolean[], %(due_ats)s::timestamptz[], %(of_starts)s::timestamptz[],
-              %(destinations)s::text[]) AS n(event_id, test, due_at, of_start, destination)
+SELECT l.event_id, false, 'refresh', n.due_at, n.due_at, l.due_at, l.destination
+  FROM hivetalk_scheduler.event_source AS s
+  JOIN hivetalk_scheduler.delivery AS l
+    ON l.event_id = s.event_id::text AND NOT l.test AND l.transition = 'live' AND l.due_at = s.starts_at
+   AND l.state = 'delivered' AND l.destination ~ '^wss?:'
+ CROSS JOIN LATERAL (
+        SELECT greatest(1, floor(extract(epoch FROM %(now)s - l.due_at) / %(every)s)) AS step) AS k
+ CROSS JOIN LATERAL (
+        SELECT l.due_at + make_interval(secs => %(every)s * CASE WHEN EXISTS (
+               SELECT FROM hivetalk_scheduler.delivery AS x
+                WHERE x.event_id = l.event_id AND NOT x.test AND x.transition = 'refresh'
+                  AND x.due_at = l.due_at + make_interval(secs => %(every)s * k.step)
+                  AND x.destination = l.destination) THEN k.step + 1 ELSE k.step END) AS due_at) AS n
+ WHERE s.starts_at > %(lower)s AND s.starts_at <= %(now)s AND s.cancelled IS NOT TRUE
+   AND (s.ends_at IS NULL OR s.ends_at > n.due_at OR s.ends_at < s.starts_at)
+   AND NOT EXISTS (SELECT FROM hivetalk_scheduler.delivery AS p
+                    WHERE p.event_id = l.event_id AND NOT p.test AND p.transition = 'refresh'
+                      AND p.destination = l.destination AND p.of_start = l.due_at AND p.state = 'pending')
     ON CONFLICT DO NOTHING
 
 -- name: rest
@@ -208,6 +230,28 @@ tests AS (
     RETURNING 1)
 SELECT (SELECT count(*) FROM deliveries) AS deliveries, (SELECT count(*) FROM payloads) AS payloads,
        (SELECT count(*) FROM runs) AS runs, (SELECT count(*) FROM tests) AS tests
+
+-- name: savepoint
+SAVEPOINT application
+
+-- name: release
+RELEASE application
+
+-- name: back
+ROLLBACK TO application
+
+-- name: unshown
+-- What the application does not show yet, the last of each event.
+SELECT DISTINCT ON (d.event_id) d.event_id, d.transition, d.state, p.message_id
+  FROM hivetalk_scheduler.delivery AS d
+  LEFT JOIN hivetalk_scheduler.payload AS p
+         ON (p.event_id, p.test, p.transition, p.due_at, p.generation)
+          = (d.event_id, d.test, d.transition, d.due_at, d.generation) AND p.format = 'nostr' AND d.destination ~ '^wss?:'
+ WHERE NOT d.shown
+ ORDER BY d.event_id, d.due_at DESC, d.state = 'delivered' DESC, p.message_id LIMIT %(limit)s
+
+-- name: show
+UPDATE hivetalk_scheduler.delivery SET shown = true WHERE NOT shown AND event_id = ANY(%(event_ids)s::text[])
 
 -- name: write_back
 SELECT hivetalk_scheduler.write_back(%(event_ids)s::text[], %(statuses)s::text[], %(nostr_ids)s::text[]) AS id

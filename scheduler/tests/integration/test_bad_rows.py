@@ -5,7 +5,7 @@ import pytest
 
 from hivetalk_scheduler.config import Config
 from hivetalk_scheduler.run import run
-from tests.integration.application import add_event, installed_long_ago, states
+from tests.integration.application import add_event, installed_long_ago, states, status
 from tests.integration.receiver import Receiver
 
 NSEC_1 = "0000000000000000000000000000000000000000000000000000000000000001"
@@ -133,10 +133,18 @@ def test_two_rows_of_one_room_announce_once(url: str, owner: psycopg.Connection)
     assert len(receiver.received) == 1
 
 
-def test_a_row_that_the_application_locks_costs_only_its_status(url: str, owner: psycopg.Connection) -> None:
-    add_event(owner, -1, 60)
+@pytest.mark.parametrize("lock", ["SELECT * FROM events FOR UPDATE", "LOCK TABLE events IN SHARE MODE"])
+def test_what_the_application_locks_is_shown_as_soon_as_it_can_be(
+    url: str, owner: psycopg.Connection, lock: str
+) -> None:
+    event = add_event(owner, -1, 60)
     with Receiver() as receiver, psycopg.connect(owner.info.dsn) as other:
-        other.execute("SELECT * FROM events FOR UPDATE")
+        other.execute(lock)
+        run_once(url, receiver.url)
+        assert len(receiver.received) == 1
+        assert states(owner)["A meeting", "live"] == "delivered"
+        assert status(owner, event) == "planned"
+        other.rollback()
         run_once(url, receiver.url)
     assert len(receiver.received) == 1
-    assert states(owner)["A meeting", "live"] == "delivered"
+    assert status(owner, event) == "live:sent"

@@ -68,6 +68,39 @@ def test_a_renamed_event_goes_out_under_its_new_name(url: str, owner: psycopg.Co
     assert receiver.whats == [("new", "live")]
 
 
+def test_what_comes_back_goes_out_as_it_is_now(url: str, owner: psycopg.Connection) -> None:
+    """Not with the bytes of before."""
+    add_event(owner, -1, None, name="old")
+    with Receiver(answer=lambda received: 503) as receiver:
+        run_once(url, receiver)
+        owner.execute("UPDATE events SET status = 'cancelled', name = 'new'")
+        owner.execute("UPDATE hivetalk_scheduler.delivery SET next_at = now()")
+        run_once(url, receiver)
+        owner.execute("UPDATE events SET status = 'planned'")
+        receiver.answer = lambda received: 204
+        run_once(url, receiver)
+    assert receiver.whats == [("old", "live"), ("new", "live")]
+
+
+def test_a_room_that_changes_its_relay_leaves_the_old_one(url: str, owner: psycopg.Connection) -> None:
+    relays = ["ws://127.0.0.1:9", "ws://127.0.0.1:10"]
+    owner.execute(
+        "INSERT INTO room_info (room_name, room_nsec, room_relay_url) VALUES ('r', %s, %s)",
+        ["1" * 64, relays[0]],
+    )
+    for name in ("one", "two"):
+        add_event(owner, 1, None, room_name="r", name=name)
+    with Receiver() as receiver:
+        run_once(url, receiver)
+        owner.execute("UPDATE room_info SET room_relay_url = %s", [relays[1]])
+        time.sleep(1.1)
+        run_once(url, receiver)
+    rows = owner.execute(
+        "SELECT destination, state, count(*) FROM hivetalk_scheduler.delivery WHERE destination ^@ 'ws' GROUP BY 1, 2"
+    ).fetchall()
+    assert sorted(rows) == [(relays[1], "pending", 2), (relays[0], "cancelled", 2)]
+
+
 def test_an_extended_event_ends_at_its_new_end_alone(url: str, owner: psycopg.Connection) -> None:
     add_event(owner, -10, 1)
     with Receiver() as receiver:

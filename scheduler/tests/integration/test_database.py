@@ -93,6 +93,36 @@ def test_the_schedulers_role_has_the_least_privilege(url: str, owner: psycopg.Co
         assert owner.execute("SELECT status, nostr_event_id FROM events").fetchone() == ("live:sent", "abc")
 
 
+def test_a_trigger_of_the_application_gains_nothing_by_the_write_back(
+    server: str, owner: psycopg.Connection, database: str, file: str
+) -> None:
+    """Even where a superuser has migrated: the function runs as the owner of the table."""
+    owner.execute("DROP SCHEMA hivetalk_scheduler CASCADE")
+    role = f"webapp_{database}"
+    owner.execute(
+        f"CREATE ROLE {role}; ALTER TABLE events OWNER TO {role}; ALTER TABLE room_info OWNER TO {role}"
+    )
+    try:
+        assert main(["db", "migrate", "--url", server.format(database), "--grant-to", "scheduler"]) == 0
+        owner.execute(
+            "CREATE FUNCTION climb() RETURNS trigger LANGUAGE plpgsql AS "
+            f"$$ BEGIN ALTER ROLE {role} SUPERUSER; RETURN new; END $$; "
+            "CREATE TRIGGER climb BEFORE UPDATE ON events FOR EACH ROW EXECUTE FUNCTION climb()"
+        )
+        add_event(owner, -1, None)
+        assert main(["run", "--config", file]) == 0
+        assert owner.execute("SELECT rolsuper FROM pg_roles WHERE rolname = %s", [role]).fetchone() == (
+            False,
+        )
+        states = owner.execute("SELECT state, shown FROM hivetalk_scheduler.delivery").fetchall()
+        assert states == [("delivered", False)], "the application's error costs only its own page"
+        owner.execute("DROP TRIGGER climb ON events")
+        assert main(["run", "--config", file]) == 0
+        assert owner.execute("SELECT status FROM events").fetchone() == ("live:sent",)
+    finally:
+        owner.execute(f"DROP OWNED BY {role} CASCADE; DROP ROLE {role}")
+
+
 def test_a_cancelled_event_stays_cancelled(url: str, owner: psycopg.Connection) -> None:
     event = add_event(owner, 60, None, status="cancelled")
     with psycopg.connect(url, autocommit=True) as scheduler:
@@ -156,6 +186,60 @@ def test_another_applications_view_is_the_only_thing_to_define(
     states = owner.execute("SELECT event_id, state FROM hivetalk_scheduler.delivery").fetchall()
     assert states == [("3", "delivered")]
     assert main(["db", "check", "--config", file]) == 0
+
+
+CUSTOM = """
+CREATE SCHEMA hivetalk_scheduler;
+CREATE VIEW hivetalk_scheduler.event_source AS
+SELECT number AS event_id, title AS name, NULL::text AS summary, NULL::text AS image, begins AS starts_at,
+       NULL::timestamptz AS ends_at, NULL::text AS identifier, NULL::text AS room_name, NULL::text AS room_npub,
+       NULL::text AS room_nsec, NULL::text AS room_relay_url, NULL::boolean AS cancelled, NULL::text AS status
+  FROM talks
+"""
+
+
+def test_a_view_with_a_doubled_id_and_no_word_about_cancelling_announces_once(
+    server: str, owner: psycopg.Connection, database: str, file: str, capfd: pytest.CaptureFixture[str]
+) -> None:
+    owner.execute("DROP SCHEMA hivetalk_scheduler CASCADE; DROP TABLE events, room_info")
+    owner.execute("CREATE TABLE talks (number int, title text, begins timestamptz)")
+    owner.execute(CUSTOM)
+    assert main(["db", "migrate", "--url", server.format(database), "--grant-to", "scheduler"]) == 0
+    owner.execute("INSERT INTO talks SELECT 3, 'twice', now() FROM generate_series(1, 2)")
+    owner.execute("INSERT INTO talks VALUES (4, 'another', now())")
+    assert main(["run", "--config", file]) == 0
+    rows = owner.execute("SELECT event_id, state FROM hivetalk_scheduler.delivery ORDER BY 1").fetchall()
+    assert rows == [("3", "delivered"), ("4", "delivered")]
+    capfd.readouterr()
+    assert main(["db", "check", "--config", file]) == 65
+    assert "1 with the id of another" in capfd.readouterr().out
+
+
+def test_db_check_refuses_a_view_with_times_of_no_zone(
+    server: str, owner: psycopg.Connection, database: str, file: str, capfd: pytest.CaptureFixture[str]
+) -> None:
+    owner.execute("DROP SCHEMA hivetalk_scheduler CASCADE; DROP TABLE events, room_info")
+    owner.execute("CREATE TABLE talks (number int, title text, begins timestamp)")
+    owner.execute(CUSTOM)
+    assert main(["db", "migrate", "--url", server.format(database), "--grant-to", "scheduler"]) == 0
+    assert main(["db", "check", "--config", file]) == 78
+    assert "starts_at is timestamp without time zone" in capfd.readouterr().out
+
+
+@pytest.mark.parametrize(
+    "right", ["DELETE ON hivetalk_scheduler.delivery", "EXECUTE ON FUNCTION hivetalk_scheduler.write_back"]
+)
+def test_db_check_sees_every_missing_grant(
+    file: str, owner: psycopg.Connection, capfd: pytest.CaptureFixture[str], right: str
+) -> None:
+    owner.execute(f"REVOKE {right} FROM scheduler")
+    assert main(["db", "check", "--config", file]) == 78
+    assert f"missing: {right.split()[0]} on" in capfd.readouterr().out.replace("ON", "on")
+
+
+def test_a_database_url_that_libpq_refuses_is_78(file: str, capfd: pytest.CaptureFixture[str]) -> None:
+    Path(file).write_text('database_url = "postgresql://h/db?nonsense=1"\n')
+    assert "nonsense" in run_fails(file, 78, capfd)
 
 
 def test_db_check_reports_malformed_rows_with_65(

@@ -107,3 +107,22 @@ async def test_a_relay_that_asks_again_and_again_is_not_answered_forever() -> No
     async with lying_relay(forget, gate.greet) as relay:
         assert (await send(relay.url)).verdict == "permanent"
         assert len(relay.events()) == 2
+
+
+async def test_a_relay_that_challenges_anew_on_a_live_connection_is_answered_anew() -> None:
+    gate = Gate()
+
+    async def anew(socket: web.WebSocketResponse, frame: Frame) -> None:
+        admitted = gate.admitted
+        await gate.behave(socket, frame)
+        if frame[0] == "EVENT" and admitted:
+            gate.admitted = False
+            await socket.send_json(["AUTH", "another challenge"])
+
+    async with lying_relay(anew, gate.greet) as relay:
+        destination = create(relay.url, WITH_KEY)
+        for number in range(3):
+            message = nostr_message(event(id=f"event-{number}", identifier=None))
+            assert (await destination.send(message)).verdict == "done"
+        await destination.close()
+        assert [frame[0] for frame in relay.frames].count("AUTH") == 3

@@ -3,6 +3,7 @@
 import asyncio
 import json
 from collections.abc import AsyncIterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -33,42 +34,77 @@ async def relay() -> AsyncIterator[str]:
     running.shutdown()
 
 
+REFRESHES = (
+    f"SELECT due_at - e.start_time, state FROM {DELIVERIES}, events AS e "
+    "WHERE transition = 'refresh' ORDER BY due_at"
+)
+
+
 async def test_a_running_event_is_refreshed_at_its_relays_under_a_newer_date(
+    url: str, owner: psycopg.Connection, relay: str
+) -> None:
+    half_hour = timedelta(minutes=30)
+    key = nostr_sdk.Keys.generate()
+    owner.execute("INSERT INTO room_info VALUES ('room', NULL, %s, NULL)", [key.secret_key().to_bech32()])
+    add_event(owner, -100, 20_000)
+    with Receiver() as receiver:
+        for _ in range(2):
+            await asyncio.to_thread(run_in_process, url, relay, receiver.url)
+        assert owner.execute(REFRESHES).fetchall() == [(half_hour, "pending")], "webhooks need none"
+        earlier(owner, "40 min")
+        for _ in range(2):
+            await asyncio.to_thread(run_in_process, url, relay, receiver.url)
+        assert len(receiver.received) == 1
+    assert owner.execute(REFRESHES).fetchall() == [(half_hour, "delivered"), (2 * half_hour, "pending")]
+    query = "SELECT created_at, message_id FROM hivetalk_scheduler.payload WHERE format = 'nostr' ORDER BY created_at"
+    (first, _), (second, shown) = owner.execute(query).fetchall()
+    assert first < second
+    assert owner.execute("SELECT status, nostr_event_id FROM events").fetchall() == [("live:sent", shown)]
+    # What interrupts the chain does not end it: a refresh that died, for one.
+    owner.execute(
+        f"UPDATE {DELIVERIES} SET state = 'dead', completed_at = now() "
+        "WHERE transition = 'refresh' AND state = 'pending'"
+    )
+    earlier(owner, "20 min")
+    await asyncio.to_thread(run_in_process, url, relay)
+    assert owner.execute(REFRESHES).fetchall()[2:] == [(3 * half_hour, "pending")]
+    owner.execute("UPDATE events SET end_time = now() - interval '1 s'")
+    earlier(owner, "1 h")
+    await asyncio.to_thread(run_in_process, url, relay)
+    assert [state for _, state in owner.execute(REFRESHES).fetchall()] == ["delivered", "dead", "superseded"]
+
+
+async def test_an_event_that_is_extended_is_refreshed_from_then_on(
     url: str, owner: psycopg.Connection, relay: str
 ) -> None:
     key = nostr_sdk.Keys.generate()
     owner.execute("INSERT INTO room_info VALUES ('room', NULL, %s, NULL)", [key.secret_key().to_bech32()])
-    add_event(owner, -100, 3600)
-    with Receiver() as receiver:
-        await asyncio.to_thread(run_in_process, url, relay, receiver.url)
-        rows = owner.execute(
-            f"SELECT destination, due_at - e.start_time = interval '1800 s' FROM {DELIVERIES}, events AS e "
-            "WHERE transition = 'refresh'"
-        ).fetchall()
-        assert rows == [(relay, True)], "webhooks need no refresh"
-        owner.execute(f"UPDATE {DELIVERIES} SET next_at = now() WHERE transition = 'refresh'")
-        await asyncio.to_thread(run_in_process, url, relay, receiver.url)
-        assert len(receiver.received) == 1
-    dates = [
-        date
-        for (date,) in owner.execute(
-            "SELECT created_at FROM hivetalk_scheduler.payload WHERE format = 'nostr' ORDER BY created_at"
-        )
-    ]
-    assert len(dates) == 2 and dates[0] < dates[1]
-    chain = owner.execute(
-        f"SELECT count(*) FROM {DELIVERIES} WHERE transition = 'refresh' AND state = 'pending'"
-    )
-    assert chain.fetchone() == (1,)
-    owner.execute("UPDATE events SET end_time = now() - interval '1 s'")
-    owner.execute(
-        f"UPDATE {DELIVERIES} SET next_at = now() WHERE transition = 'refresh' AND state = 'pending'"
-    )
+    add_event(owner, -100, 1200)
+    for _ in range(2):
+        await asyncio.to_thread(run_in_process, url, relay)
+    assert owner.execute(REFRESHES).fetchall() == []
+    owner.execute("UPDATE events SET end_time = end_time + interval '5 h'")
     await asyncio.to_thread(run_in_process, url, relay)
-    last = owner.execute(
-        f"SELECT state FROM {DELIVERIES} WHERE transition = 'refresh' ORDER BY due_at DESC LIMIT 1"
+    assert owner.execute(REFRESHES).fetchall() == [(timedelta(minutes=30), "pending")]
+
+
+def earlier(owner: psycopg.Connection, interval: str) -> None:
+    """Move everything that is there into the past, as if so much time had gone by."""
+    owner.execute(
+        "UPDATE events SET start_time = start_time - %s::interval, end_time = end_time - %s::interval",
+        [interval] * 2,
     )
-    assert last.fetchone() == ("superseded",)
+    owner.execute(
+        f"UPDATE {DELIVERIES} SET due_at = due_at - %s::interval, next_at = next_at - %s::interval, "
+        "of_start = of_start - %s::interval, fired_at = fired_at - %s::interval",
+        [interval] * 4,
+    )
+    owner.execute(
+        "UPDATE hivetalk_scheduler.payload SET due_at = due_at - %s::interval, "
+        "created_at = created_at - extract(epoch FROM %s::interval)",
+        [interval] * 2,
+    )
+    owner.execute("UPDATE hivetalk_scheduler.watermark SET origin = origin - interval '30 days'")
 
 
 def run_in_process(url: str, *destinations: str) -> None:

@@ -4,8 +4,8 @@ from dataclasses import replace
 
 from hivetalk_scheduler.announcement import Announcements, dated
 from hivetalk_scheduler.config import Config, Secrets
+from hivetalk_scheduler.delivery import Delivery, Payload
 from hivetalk_scheduler.event import SECOND, Event
-from hivetalk_scheduler.store import Delivery, Payload
 
 DUE = 1_800_000_000 * SECOND
 KEY = "0000000000000000000000000000000000000000000000000000000000000003"

@@ -73,8 +73,32 @@ def test_a_password_in_the_url_is_refused_and_not_shown() -> None:
         assert "database_password" in found and "hunter2" not in found
 
 
+@pytest.mark.parametrize(
+    "url",
+    [
+        "mysql://h/d",
+        "postgresql://[::1/db",
+        "postgresql://u@h:54x32/db",
+        "postgresql://h:1:2/d",
+        "postgresql:h",
+    ],
+)
+def test_a_malformed_database_url_is_refused(url: str) -> None:
+    assert "database_url" in problem(f'database_url = "{url}"')
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["postgresql:///hivetalk", "postgresql://u@db1:5432,db2/d?sslmode=verify-full", "postgres://[::1]:5432/d",
+     "postgresql:///d?host=/run/postgresql"],
+)  # fmt: skip
+def test_every_form_of_a_database_url_is_taken(url: str) -> None:
+    assert config.parse(f'database_url = "{url}"').database_url == url
+
+
 def test_room_url_needs_its_placeholder() -> None:
-    assert "{room}" in problem('room_url = "https://example.org/join/"')
+    for url in ("https://example.org/join/", "https://[x/{room}", "ftp://h/{room}", "https://{room}/"):
+        assert "{room}" in problem(f'room_url = "{url}"')
 
 
 def test_what_is_no_toml_and_what_is_not_there(tmp_path: Path) -> None:

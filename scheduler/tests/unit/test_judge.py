@@ -43,6 +43,11 @@ def test_live_is_never_sent_once_the_end_is_due() -> None:
     assert state(replace(EVENT, ends_at=START), "live", START, START) == "superseded"
 
 
+def test_with_a_lead_live_is_not_sent_once_ended_may_have_been() -> None:
+    assert judge(EVENT, "live", START, END - 60 * SECOND, DAY, lead=60) is not None
+    assert judge(EVENT, "live", START, END - 60 * SECOND - 1, DAY, lead=60) is None
+
+
 def test_more_than_max_lateness_is_expired() -> None:
     late = START + DAY * SECOND
     endless = replace(EVENT, ends_at=None)

@@ -2,6 +2,7 @@
 
 import re
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -29,3 +30,8 @@ def test_no_value_can_break_the_line_or_reach_the_terminal_unescaped(text: str) 
 
 def test_a_time_is_rfc_3339_utc() -> None:
     assert log.time(1_795_440_600_123_456) == "2026-11-23T13:30:00.123Z"
+
+
+def test_a_line_is_never_so_long_that_the_journal_would_split_it(capfd: pytest.CaptureFixture[str]) -> None:
+    log.notice("event", name="\U0001f41d" * 5000)
+    assert 8000 < len(capfd.readouterr().err.encode()) <= log.LONGEST + 1

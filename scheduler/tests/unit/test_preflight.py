@@ -4,6 +4,7 @@ import ast
 import importlib.util
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -119,18 +120,26 @@ def test_no_hostile_name_passes(text: str) -> None:
     assert problems(name=text)
 
 
-def probe(tmp_path: Path, calendar: str = "*:*:00", systemd: str = "252 (252.36-1)") -> dict[str, Any]:
-    """What probe.py says on a host whose systemd gives these answers."""
-    answers = {
-        "systemctl": f'[ "$1" = --version ] && echo "systemd {systemd}" || echo NeedDaemonReload=no',
-        "systemd-analyze": '[ "$3" = "*:*:00" ] || { echo "Failed to parse calendar specification"; exit 1; }',
-    }
-    for name, script in answers.items():
-        (tmp_path / name).write_text(f"#!/bin/sh\n{script}\n")
-        (tmp_path / name).chmod(0o755)
+def probe(
+    tmp_path: Path,
+    calendar: str = "",
+    systemd: str = "252 (252.36-1)",
+    interval: int = 60,
+    name: str = "no-such-scheduler",
+    units: dict[str, str] | None = None,
+    script: str = (ROLE / "files/probe.py").read_text(),
+) -> dict[str, Any]:
+    """What probe.py says on a host whose systemd is of this version and has these `units` (files' texts)."""
+    for unit, text in (units or {}).items():
+        (tmp_path / unit).write_text(text)
+    shown = f'case "$2" in *FragmentPath) ls {tmp_path}/$5 2>&-;; *) echo NeedDaemonReload=no;; esac'
+    (tmp_path / "systemctl").write_text(
+        f'#!/bin/sh\n[ "$1" = --version ] && echo "systemd {systemd}" && exit; {shown}\n'
+    )
+    (tmp_path / "systemctl").chmod(0o755)
     said = subprocess.run(
-        [sys.executable, "-I", "-", "no-such-scheduler", calendar],
-        input=(ROLE / "files/probe.py").read_text(),
+        [sys.executable, "-I", "-", name, calendar, str(interval)],
+        input=script,
         env={"PATH": f"{tmp_path}:{os.environ['PATH']}"},
         capture_output=True,
         text=True,
@@ -146,11 +155,75 @@ def test_a_fit_host_has_no_problem(tmp_path: Path) -> None:
     assert found["python"] == "{}.{}".format(*sys.version_info[:2])
 
 
-def test_a_calendar_expression_that_systemd_rejects_is_refused(tmp_path: Path) -> None:
-    [said] = probe(tmp_path, calendar="every fortnight")["problems"]
-    assert said.startswith(
-        "hivetalk_scheduler_on_calendar is 'every fortnight': systemd-analyze calendar says"
-    )
+needs_systemd = pytest.mark.skipif(not shutil.which("systemd-analyze"), reason="asks systemd-analyze")
+
+
+@needs_systemd
+@pytest.mark.parametrize(
+    ("calendar", "interval", "said"),
+    [
+        ("every fortnight", 60, "systemd-analyze calendar says: Failed to parse"),
+        (
+            "*:0/2",
+            60,
+            ":00 it does not tick for 120 s, and hivetalk_scheduler_interval is 60: set interval to 120,",
+        ),
+        (
+            "*:*:0/10",
+            9,
+            "it does not tick for 10 s, and hivetalk_scheduler_interval is 9: set interval to 10,",
+        ),
+        ("*:0/2 Asia/Kolkata", 60, "it does not tick for 120 s"),
+        # Each gap of a night is there once in 1,700 ticks, or in 40,000.
+        ("*-*-* 8..18:*:0/10", 60, "18:59:50 to 2"),
+        ("*-*-* 8..18:*:*", 60, "it does not tick for 46801 s"),
+        ("weekly", 3600, "interval takes 3600 at most, so let it tick more often"),
+        ("2099-12-24 *:*:00", 60, "its last tick is 2099-12-24 23:59:00: let it go on for ever"),
+        ("2020-12-24 00:00:00", 60, "its last tick is over"),
+    ],
+)
+def test_a_calendar_expression_that_does_not_fit_is_refused_with_the_mend(
+    tmp_path: Path, calendar: str, interval: int, said: str
+) -> None:
+    [problem] = probe(tmp_path, calendar=calendar, interval=interval)["problems"]
+    assert problem.startswith(f"hivetalk_scheduler_on_calendar is {calendar!r}: ")
+    assert said in problem
+
+
+@needs_systemd
+@pytest.mark.parametrize(
+    # systemd 252 goes from 59:56 to 00:07, past the hour.
+    ("calendar", "interval"),
+    [("*:*:0/7", 11), ("*:0/2", 120), ("hourly", 3600), ("*:*:00 UTC", 60)],
+)
+@pytest.mark.parametrize("word", ["Iter.", "Iteration"])  # before systemd 255, and since
+def test_a_calendar_expression_that_ticks_every_interval_is_fit(
+    tmp_path: Path, calendar: str, interval: int, word: str
+) -> None:
+    real = shutil.which("systemd-analyze")
+    (tmp_path / "systemd-analyze").write_text(f'#!/bin/sh\n{real} "$@" | sed "s/Iter[^ ]* #/{word} #/"\n')
+    (tmp_path / "systemd-analyze").chmod(0o755)
+    assert probe(tmp_path, calendar=calendar, interval=interval)["problems"] == []
+
+
+@pytest.mark.parametrize("name", ["root", "nobody", "sudo", "apt"])
+def test_a_name_that_the_host_uses_for_something_else_is_refused(tmp_path: Path, name: str) -> None:
+    found = probe(tmp_path, name=name)["problems"]
+    assert found
+    for said in found:
+        assert said.startswith(f"hivetalk_scheduler_name is {name!r}: ")
+        assert "is on this host and is not the scheduler's; take another name" in said
+
+
+def test_units_of_the_name_are_refused_unless_they_are_the_schedulers(tmp_path: Path) -> None:
+    own = {
+        "meetings.service": render("hivetalk-scheduler.service.j2", hivetalk_scheduler_name="meetings"),
+        "meetings.timer": render("hivetalk-scheduler.timer.j2", hivetalk_scheduler_name="meetings"),
+    }
+    assert probe(tmp_path, name="meetings", units=own)["problems"] == []
+    for unit in own:
+        [said] = probe(tmp_path, name="meetings", units=own | {unit: "[Unit]"})["problems"]
+        assert f"the unit {tmp_path}/{unit} is on this host and is not the scheduler's" in said
 
 
 @pytest.mark.parametrize(("version", "shown"), [("247 (247.3-7)", "247"), ("", "missing")])
@@ -163,12 +236,9 @@ def test_an_old_python_is_refused_with_the_version_needed(tmp_path: Path) -> Non
     script = (ROLE / "files/probe.py").read_text()
     old = script.replace("NEEDED_PYTHON = (3, 11)", "NEEDED_PYTHON = (3, 99)")
     assert old != script
-    said = subprocess.run(
-        [sys.executable, "-", "x", "*:*:00"], input=old, capture_output=True, text=True, check=True
-    )
-    first = json.loads(said.stdout)["problems"][0]
-    assert first.startswith(f"hivetalk_scheduler_python is {sys.executable}, Python 3.")
-    assert first.endswith("it takes 3.99 or newer")
+    [said] = probe(tmp_path, script=old)["problems"]
+    assert said.startswith(f"hivetalk_scheduler_python is {sys.executable}, Python 3.")
+    assert said.endswith("it takes 3.99 or newer")
 
 
 def test_any_python_3_can_read_the_probe() -> None:

@@ -1,7 +1,9 @@
 """The templates, rendered by Ansible's own engine: whatever a variable holds, it stays one value."""
 
+import os
 import re
 import shlex
+import subprocess
 import tomllib
 from dataclasses import fields
 from pathlib import Path
@@ -15,6 +17,7 @@ from ansible.template import Templar, trust_as_template
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from hivetalk_scheduler import cli
 from hivetalk_scheduler.config import Config
 
 TOP = Path(__file__).parents[3]
@@ -79,9 +82,10 @@ def service(**given: Any) -> str:
         (10, "*:*:0/10"),
         (30, "*:*:0/30"),
         (60, "*:*:00"),
-        (120, "*:0/2:00"),
-        (900, "*:0/15:00"),
-        (3600, "*:00:00"),
+        # In UTC, as the program counts: an hour in some zones begins at half past.
+        (120, "*:0/2:00 UTC"),
+        (900, "*:0/15:00 UTC"),
+        (3600, "*:00:00 UTC"),
         ("20", "*:*:0/20"),
     ],
 )
@@ -177,6 +181,37 @@ def test_every_name_follows_the_name() -> None:
     for template in ("hivetalk-scheduler.service.j2", "hivetalk-scheduler.timer.j2", "hivetalk-scheduler.j2"):
         text = render(template, hivetalk_scheduler_name="meetings", hivetalk_scheduler_nostr_nsec="x")
         assert "hivetalk-scheduler" not in text.replace("bin/hivetalk-scheduler", "")
+
+
+@pytest.mark.parametrize("user", [0, 1000])
+@pytest.mark.parametrize(
+    ("typed", "config"),
+    [
+        ("status", "/etc/meetings/config.toml"),
+        ("--config /else status", "/else"),
+        ("db check --config /else", "/else"),
+    ],
+)
+def test_the_command_reads_the_configuration_of_its_name_unless_told_another(
+    tmp_path: Path, user: int, typed: str, config: str
+) -> None:
+    program = tmp_path / "program"
+    systemd_run = 'while [ "$1" != -- ]; do shift; done; shift; exec "$@"'
+    scripts = {"program": 'printf "%s\\n" "$@"', "id": f"echo {user}", "systemd-run": systemd_run}
+    for name, script in scripts.items():
+        (tmp_path / name).write_text(f"#!/bin/sh\n{script}\n")
+        (tmp_path / name).chmod(0o755)
+    wrapper = render(
+        "hivetalk-scheduler.j2", hivetalk_scheduler_name="meetings", hivetalk_scheduler_nostr_nsec="x"
+    ).replace("/opt/meetings/current/bin/hivetalk-scheduler", str(program))
+    ran = subprocess.run(
+        ["sh", "-c", wrapper, "meetings", *typed.split()],
+        env={"PATH": f"{tmp_path}:{os.environ['PATH']}"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert cli._parser().parse_args(ran.stdout.splitlines()).config == config
 
 
 def test_the_configuration_has_every_setting_once_with_its_default() -> None:

@@ -40,6 +40,7 @@ CREATE TABLE hivetalk_scheduler.delivery (
     forced       boolean NOT NULL DEFAULT false,  -- an operator wants it sent, however late
     fired_at     timestamptz,                  -- the last send began
     completed_at timestamptz,
+    shown        boolean NOT NULL DEFAULT true,  -- the application shows the outcome, as far as it should
     answer       text,                         -- the receiver's words, or why there was no send
     caught_at    timestamptz NOT NULL DEFAULT clock_timestamp(),
     UNIQUE (event_id, test, transition, due_at, destination)
@@ -47,6 +48,8 @@ CREATE TABLE hivetalk_scheduler.delivery (
 
 CREATE INDEX delivery_pending ON hivetalk_scheduler.delivery (next_at) WHERE state = 'pending';
 CREATE INDEX delivery_completed ON hivetalk_scheduler.delivery (completed_at) WHERE state <> 'pending';
+
+CREATE INDEX delivery_unshown ON hivetalk_scheduler.delivery (event_id) WHERE NOT shown;
 
 -- The exact bytes of an announcement, stored before the first send and sent again unchanged; all destinations
 -- of one format share them.
@@ -97,6 +100,7 @@ DECLARE
     id_type text;
     start_column text;
     end_column text;
+    owner name;
 BEGIN
     IF to_regclass('hivetalk_scheduler.event_source') IS NULL THEN
         IF to_regclass('events') IS NULL OR to_regclass('room_info') IS NULL THEN
@@ -128,12 +132,13 @@ BEGIN
                     ORDER BY i.room_nsec IS NULL, i.room_npub LIMIT 1) AS r ON true
             $view$, start_column, end_column, to_regclass('events'), to_regclass('room_info'));
 
-        -- Runs as its owner, so that the scheduler needs no right on the application's tables. A cancelled event
-        -- stays cancelled, and a failure never hides that another destination has the announcement. It waits for no
-        -- lock of the application: what is locked is returned, to be tried again.
+        -- Runs as the owner of events, so that the scheduler needs no right on the application's tables, and a trigger
+        -- on them gains none. A cancelled event stays cancelled, and a failure never hides that another destination
+        -- has the announcement. It waits for no lock of the application: what is locked is returned, to be tried again.
         EXECUTE format($function$
             CREATE FUNCTION hivetalk_scheduler.write_back(event_ids text[], statuses text[], nostr_ids text[])
-            RETURNS SETOF text LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $body$
+            RETURNS SETOF text LANGUAGE sql SECURITY DEFINER
+            SET search_path = pg_catalog, pg_temp SET lock_timeout = '200ms' AS $body$
                 WITH wanted AS MATERIALIZED (
                     SELECT * FROM unnest(event_ids::%2$s[], statuses, nostr_ids) AS w(id, status, nostr_id)),
                 free AS MATERIALIZED (
@@ -153,6 +158,12 @@ BEGIN
             $body$
             $function$, (SELECT format('%I.%I', nspname, relname) FROM pg_class JOIN pg_namespace n ON n.oid = relnamespace
                           WHERE pg_class.oid = to_regclass('events')), id_type);
+        SELECT rolname INTO owner FROM pg_class JOIN pg_roles AS r ON r.oid = relowner
+         WHERE pg_class.oid = to_regclass('events');
+        EXECUTE format('ALTER FUNCTION hivetalk_scheduler.write_back(text[], text[], text[]) OWNER TO %I', owner);
+        IF has_table_privilege(owner, to_regclass('room_info'), 'SELECT') THEN
+            EXECUTE format('ALTER VIEW hivetalk_scheduler.event_source OWNER TO %I', owner);
+        END IF;
     ELSIF to_regprocedure('hivetalk_scheduler.write_back(text[], text[], text[])') IS NULL THEN
         CREATE FUNCTION hivetalk_scheduler.write_back(event_ids text[], statuses text[], nostr_ids text[])
         RETURNS SETOF text LANGUAGE sql AS 'SELECT NULL::text WHERE false';

@@ -1,0 +1,74 @@
+"""What a part of a deploy does (``--tags``), and in which order, by ansible-playbook's own word."""
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+TOP = Path(__file__).parents[3]
+UNITS = [
+    "Write the configuration",
+    "Write the secrets that are set",
+    "Install the units",
+    "Start the timer",
+    "Install the command",
+    "Remove the secrets that are no longer set",
+]
+
+
+def tasks(*arguments: str) -> list[str]:
+    """The tasks of a deploy with these arguments, in order."""
+    said = subprocess.run(
+        [
+            Path(sys.executable).parent / "ansible-playbook",
+            "--inventory=localhost,",
+            "--list-tasks",
+            *arguments,
+            TOP / "playbooks/deploy.yml",
+        ],
+        env=os.environ | {"ANSIBLE_CONFIG": str(TOP / "ansible.cfg")},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return [
+        line.split("TAGS:")[0].split(" : ")[-1].strip()
+        for line in re.findall(r"^ {6}(.+)", said.stdout, re.M)
+    ]
+
+
+def in_order(expected: list[str], found: list[str]) -> bool:
+    """Whether `expected` are in `found` in this order, whatever is between."""
+    rest = iter(found)
+    return all(name in rest for name in expected)
+
+
+@pytest.mark.parametrize("tag", ["config", "credentials", "units"])
+def test_units_secrets_and_configuration_change_together_and_old_secrets_go_last(tag: str) -> None:
+    found = tasks(f"--tags={tag}")
+    assert in_order(UNITS, found), found
+    assert "Switch to the release" not in found
+
+
+def test_a_release_comes_with_its_schema() -> None:
+    found = tasks("--tags=release")
+    assert in_order(
+        ["Install the release", "Migrate the scheduler's schema", "Switch to the release"], found
+    ), found
+    assert "Install the units" not in found
+
+
+def test_a_whole_deploy_works_under_the_lock_and_removes_old_secrets_last() -> None:
+    found = tasks()
+    assert in_order(
+        [
+            "Take the lock of this host",
+            "Make the database hivetalk",
+            "Install the release",
+            *UNITS,
+        ],
+        found,
+    ), found
