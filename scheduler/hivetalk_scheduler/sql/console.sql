@@ -13,9 +13,9 @@ SELECT event_id, test, transition, due_at, destination, attempts
 
 -- name: counts
 SELECT destination, state, count(*) AS n,
-       count(*) FILTER (WHERE state = 'pending' AND due_at < clock_timestamp() - interval '5 s') AS overdue
+       count(*) FILTER (WHERE state = 'pending' AND due_at < statement_timestamp() - interval '5 s') AS overdue
   FROM hivetalk_scheduler.delivery
- WHERE state = 'pending' OR completed_at > clock_timestamp() - interval '1 day'
+ WHERE state = 'pending' OR completed_at > statement_timestamp() - interval '1 day'
  GROUP BY destination, state ORDER BY destination, state
 
 -- name: resting

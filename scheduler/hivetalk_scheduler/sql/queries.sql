@@ -202,17 +202,17 @@ RETURNING probe_at
 UPDATE hivetalk_scheduler.destination SET failures = 0, probe_at = NULL WHERE name = %(name)s AND failures > 0
 
 -- name: prune
--- In small batches, so that no run is long and autovacuum keeps up.
+-- In small batches, so that no run is long and autovacuum keeps up. statement_timestamp() is stable, so an index serves.
 WITH deliveries AS (
     DELETE FROM hivetalk_scheduler.delivery WHERE id IN (
         SELECT id FROM hivetalk_scheduler.delivery
-         WHERE state <> 'pending' AND completed_at < clock_timestamp() - make_interval(secs => %(retention)s)
+         WHERE state <> 'pending' AND completed_at < statement_timestamp() - make_interval(secs => %(retention)s)
          ORDER BY completed_at LIMIT %(limit)s)
     RETURNING 1),
 payloads AS (
     DELETE FROM hivetalk_scheduler.payload WHERE ctid = ANY(ARRAY(
         SELECT p.ctid FROM hivetalk_scheduler.payload AS p
-         WHERE p.due_at < clock_timestamp() - make_interval(secs => %(retention)s)
+         WHERE p.due_at < statement_timestamp() - make_interval(secs => %(retention)s)
            AND NOT EXISTS (SELECT FROM hivetalk_scheduler.delivery AS d
                             WHERE d.event_id = p.event_id AND d.test = p.test AND d.transition = p.transition
                               AND d.due_at = p.due_at)
@@ -221,12 +221,12 @@ payloads AS (
 runs AS (
     DELETE FROM hivetalk_scheduler.run WHERE id IN (
         SELECT id FROM hivetalk_scheduler.run
-         WHERE started_at < clock_timestamp() - make_interval(secs => %(retention)s) LIMIT %(limit)s)
+         WHERE started_at < statement_timestamp() - make_interval(secs => %(retention)s) LIMIT %(limit)s)
     RETURNING 1),
 tests AS (
     DELETE FROM hivetalk_scheduler.test_event WHERE event_id IN (
         SELECT event_id FROM hivetalk_scheduler.test_event
-         WHERE ends_at < clock_timestamp() - make_interval(secs => %(retention)s) LIMIT %(limit)s)
+         WHERE ends_at < statement_timestamp() - make_interval(secs => %(retention)s) LIMIT %(limit)s)
     RETURNING 1)
 SELECT (SELECT count(*) FROM deliveries) AS deliveries, (SELECT count(*) FROM payloads) AS payloads,
        (SELECT count(*) FROM runs) AS runs, (SELECT count(*) FROM tests) AS tests

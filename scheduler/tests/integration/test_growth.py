@@ -1,0 +1,63 @@
+"""What a run costs does not grow with history: by the rows that PostgreSQL touches, not by time."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import psycopg
+
+from hivetalk_scheduler import sql
+from hivetalk_scheduler.clock import Clock
+from hivetalk_scheduler.config import Config
+from hivetalk_scheduler.database import connect
+from hivetalk_scheduler.store import Store
+from tests.integration.application import installed_long_ago
+
+
+def test_what_a_run_looks_at_does_not_grow_with_history(url: str, owner: psycopg.Connection) -> None:
+    """No statement of an idle run reads more of the tables because they are old: EXPLAIN shows the rows."""
+    past = "generate_series(1, 20000) AS n, LATERAL (SELECT now() - interval '2 day' - n * interval '1 min' AS t) AS x"
+    owner.execute(
+        "INSERT INTO hivetalk_scheduler.delivery "
+        "(event_id, test, transition, due_at, destination, next_at, state, completed_at) "
+        f"SELECT n::text, false, 'live', t, 'journal:', t, 'delivered', t FROM {past}"
+    )
+    owner.execute(f"INSERT INTO events (name, start_time, end_time) SELECT 'old', t, t FROM {past}")
+    owner.execute("ANALYZE")
+    installed_long_ago(owner, "journal:")
+    store = Store(connect(Config(database_url=url)), Clock())
+    texts = sql.statements("queries")
+    now = datetime.now(UTC)
+    window = {"lower": now - timedelta(days=1), "upper": now + timedelta(minutes=2), "now": now}
+    parameters = {
+        **window,
+        "names": ["journal:"],
+        "room_relays": True,
+        "limit": 1000,
+        "lead": 0,
+        "first": False,
+        "every": 1800,
+        "until": now,
+        "busy": [],
+        "run": "r",
+        "lease": 50,
+        "retention": 30 * 86_400,
+        "ids": "{}",
+        "event_ids": [],
+    }
+    for name in ("look", "catch", "refresh", "ahead", "claim", "unshown", "prune"):
+        with store.transaction():
+            store.connection.execute("SET LOCAL random_page_cost = 1.1")
+            (row,) = store.connection.execute(
+                f"EXPLAIN (ANALYZE, FORMAT JSON) {texts[name]}", parameters
+            ).fetchall()
+        touched = max(rows_touched(row["QUERY PLAN"][0]["Plan"]))
+        assert touched < 1000, f"{name} looks at {touched} rows"
+
+
+def rows_touched(plan: dict[str, Any]) -> Iterator[int]:
+    """For each node of a plan, the rows that it read, those included that a filter removed."""
+    removed = plan.get("Rows Removed by Filter", 0) + plan.get("Rows Removed by Join Filter", 0)
+    yield int((plan["Actual Rows"] + removed) * plan["Actual Loops"])
+    for child in plan.get("Plans", []):
+        yield from rows_touched(child)
