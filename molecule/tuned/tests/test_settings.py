@@ -52,3 +52,10 @@ def test_each_secret_is_a_credential_of_its_own(host: Host) -> None:
     text = host.check_output(f"systemctl cat {NAME}.service")
     loaded = {line.split(":")[0] for line in text.splitlines() if line.startswith("LoadCredential=")}
     assert loaded == {f"LoadCredential={name}" for name in ("nostr_nsec", "webhook_secret", "destinations")}
+
+
+def test_the_command_of_that_name_reads_that_configuration(host: Host) -> None:
+    assert not host.file("/etc/hivetalk-scheduler").exists
+    for user in ("root", NAME):
+        result = host.run(f"runuser --user {user} -- {NAME} status")
+        assert (result.rc, result.stdout.split()[0]) == (0, "now"), result.stderr

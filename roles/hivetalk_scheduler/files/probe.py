@@ -1,34 +1,43 @@
 """What a host is, and why it cannot be a scheduler's host, as JSON; changes nothing.
 
-Arguments: the scheduler's name, the timer's calendar expression. Any Python 3 can read this file, so that
-one that is too old can say so.
+Arguments: the scheduler's name, its on_calendar (or nothing), its interval. Any Python 3 can read this file,
+so that one that is too old can say so.
 """
+# ruff: noqa: UP032
 
+import grp
 import json
 import os
 import platform
+import pwd
+import re
 import subprocess
 import sys
+from datetime import datetime, timedelta
 
 NEEDED_PYTHON = (3, 11)
 NEEDED_SYSTEMD = 250  # `systemd-analyze verify FILE:NAME`
+TICKS = 100000  # that a calendar expression is judged by: of seconds, more than a day
+LONGEST = 3600  # of interval, in seconds
 
 
 def output(*command):
-    done = subprocess.run(  # noqa: S603
-        command,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        universal_newlines=True,  # noqa: UP021
-    )
-    return done.returncode, done.stdout.strip()
+    try:
+        done = subprocess.run(  # noqa: S603
+            command,
+            env=dict(os.environ, LC_ALL="C", TZ="UTC"),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            universal_newlines=True,  # noqa: UP021
+        )
+    except OSError as error:
+        return 127, str(error)
+    return done.returncode, done.stdout.strip("\n")
 
 
 def systemd_version():
-    try:
-        return int(output("systemctl", "--version")[1].split()[1])
-    except (OSError, IndexError, ValueError):
-        return 0
+    found = re.match(r"systemd (\d+)", output("systemctl", "--version")[1])
+    return int(found.group(1)) if found else 0
 
 
 def names(directory):
@@ -48,7 +57,71 @@ def stale(name):
             yield suffix
 
 
-def problems(calendar):
+def foreign(name):
+    """What bears the name on this host and was not made by this role."""
+    marks = {"service": "/bin/hivetalk-scheduler run", "timer": "Unit=" + name + ".service"}
+    for suffix, mark in marks.items():
+        file = output("systemctl", "show", "--property=FragmentPath", "--value", "--", name + "." + suffix)[1]
+        if file.startswith("/"):
+            try:
+                with open(file) as unit:  # noqa: PTH123
+                    own = mark in unit.read()
+            except OSError:
+                own = False
+            if not own:
+                yield "the unit " + file
+    if os.path.isdir("/opt/" + name + "/releases"):  # noqa: PTH112
+        return
+    # The role makes that directory first, so without it nothing is the role's.
+    for database, find in (("user", pwd.getpwnam), ("group", grp.getgrnam)):
+        try:
+            find(name)
+            yield "the {} {}".format(database, name)
+        except KeyError:
+            pass
+    for path in ("/etc/" + name, "/usr/local/bin/" + name):
+        if os.path.lexists(path):
+            yield path
+
+
+def ticks(said):
+    """The times that `systemd-analyze calendar` has said; its words may hold the expression's own."""
+    line = r"^ *(?:Next elapse|Iter\S* #\d+): \w+ (\d+)-(\d+)-(\d+) (\d+):(\d+):(\d+) UTC$"
+    return [datetime(*map(int, found)) for found in re.findall(line, said, re.M)]
+
+
+def unfit(calendar, interval):
+    """Why a calendar expression does not do, or nothing."""
+    code, said = output("systemd-analyze", "calendar", "--", calendar)
+    if code != 0:
+        return "systemd-analyze calendar says: " + said
+    # Without a zone, which only shifts them: for each tick in a zone systemd forks, 2.5 ms.
+    anywhere = re.sub(r" [A-Za-z]\S*$", "", calendar)
+    times = ticks(output("systemd-analyze", "calendar", "--iterations={}".format(TICKS), "--", anywhere)[1])
+    gaps = [(after - before, before, after) for before, after in zip(times, times[1:])]  # noqa: B905, RUF007
+    gap, before, after = max(gaps, key=lambda one: one[0]) if gaps else (timedelta(0), None, None)
+    seconds = int(gap.total_seconds())
+    if seconds > interval:
+        return "from {} to {} it does not tick for {} s, and hivetalk_scheduler_interval is {}: {}".format(
+            before,
+            after,
+            seconds,
+            interval,
+            "set interval to {}, or let it tick more often".format(seconds)
+            if seconds <= LONGEST
+            else "interval takes {} at most, so let it tick more often".format(LONGEST),
+        )
+    if len(times) < TICKS:
+        return "its last tick is {}: let it go on for ever".format(times[-1] if times else "over")
+    return None
+
+
+def problems(name, calendar, interval):
+    for what in foreign(name):
+        yield (
+            "hivetalk_scheduler_name is {!r}: {} is on this host and is not the scheduler's; take another name, "
+            "or remove it if nothing else uses it".format(name, what)
+        )
     if sys.version_info[:2] < NEEDED_PYTHON:
         yield (
             "hivetalk_scheduler_python is {}, Python {}: it takes {}.{} or newer".format(
@@ -62,19 +135,17 @@ def problems(calendar):
     version = systemd_version()
     if version < NEEDED_SYSTEMD:
         yield "systemd is {}: {} or newer is needed".format(version or "missing", NEEDED_SYSTEMD)
-    else:
-        code, said = output("systemd-analyze", "calendar", "--", calendar)
-        if code != 0:
-            yield "hivetalk_scheduler_on_calendar is {!r}: systemd-analyze calendar says: {}".format(  # noqa: UP032
-                calendar, said
-            )
+    elif calendar:
+        why = unfit(calendar, interval)
+        if why:
+            yield "hivetalk_scheduler_on_calendar is {!r}: {}".format(calendar, why)
     if sys.maxsize < 2**32 or platform.libc_ver()[0] != "glibc":
         yield "the machine is {} with {}: a 64-bit one with glibc is needed".format(
             platform.machine(), platform.libc_ver()[0] or "another C library"
         )
 
 
-name, calendar = sys.argv[1:]
+name, calendar, interval = sys.argv[1:]
 print(
     json.dumps(
         {
@@ -83,7 +154,7 @@ print(
             "releases": names("/opt/" + name + "/releases"),
             "credentials": names("/etc/" + name + "/credentials"),
             "stale_units": list(stale(name)),
-            "problems": list(problems(calendar)),
+            "problems": list(problems(name, calendar, int(interval))),
         }
     )
 )
