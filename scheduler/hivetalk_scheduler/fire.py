@@ -89,20 +89,21 @@ class Firing:
             if room > 0 and await self._take(min(room, self._config.batch_size)):
                 continue
             now = self._clock.now()
-            if now >= recatch_at:
+            if now >= recatch_at or self._catcher.more:
                 self.caught += await self._query(self._recatch)
-                recatch_at = now + round(RECATCH * SECOND)
+                took = self._clock.now() - now
+                recatch_at = now + max(round(RECATCH * SECOND), 10 * took)  # a tenth of the time at most
                 continue
             if now >= self._hold_end and quiet:
                 return
-            wake = await self._prepare(now)
+            wake = now + SOON if self._in_flight >= self._config.batch_size else await self._prepare(now)
             wait = (min(wake, recatch_at) - self._clock.now()) / SECOND
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._nudge.wait(), max(wait, 0.0005))
 
     async def _take(self, limit: int) -> int:
         """Claim what is due and give it to its lanes; returns how many rows were claimed."""
-        full = self._config.batch_size
+        full = BATCHES // 2 * self._config.batch_size
         busy = [name for name, lane in self._lanes.items() if lane.busy or len(lane) >= full]
         ready, claimed = await self._query(self._claims.take, limit, busy)
         self._in_flight += len(ready)

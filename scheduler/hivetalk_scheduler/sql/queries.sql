@@ -1,8 +1,10 @@
 -- Every statement of the scheduler, by name. `%(x)s` are bound parameters; nothing else is ever put into the text.
 
 -- name: begin
--- The limits are local to the transaction: a pooler may hand the next one to another session.
+-- The limits are local to the transaction: a pooler may hand the next one to another session. Compiling would take
+-- longer than any of these statements.
 BEGIN;
+SET LOCAL jit = off;
 SET LOCAL statement_timeout = '30s';
 SET LOCAL lock_timeout = '5s';
 SET LOCAL idle_in_transaction_session_timeout = '30s'
@@ -99,8 +101,7 @@ SELECT d.id, d.event_id, d.test, d.transition, d.due_at, d.of_start, d.destinati
        d.generation, d.forced
   FROM hivetalk_scheduler.delivery AS d
  WHERE d.state = 'pending' AND d.next_at <= %(until)s
-   AND NOT EXISTS (SELECT FROM hivetalk_scheduler.destination AS r
-                    WHERE r.name = d.destination AND r.probe_at > statement_timestamp())
+   AND d.destination <> ALL(ARRAY(SELECT name FROM hivetalk_scheduler.destination WHERE probe_at > statement_timestamp()))
  ORDER BY d.next_at LIMIT %(limit)s
 
 -- name: claim
@@ -110,8 +111,7 @@ SELECT d.id, d.event_id, d.test, d.transition, d.due_at, d.of_start, d.destinati
 WITH due AS MATERIALIZED (
     SELECT d.id FROM hivetalk_scheduler.delivery AS d
      WHERE d.state = 'pending' AND d.next_at <= statement_timestamp() AND d.destination <> ALL(%(busy)s)
-       AND NOT EXISTS (SELECT FROM hivetalk_scheduler.destination AS r
-                        WHERE r.name = d.destination AND r.probe_at > statement_timestamp())
+       AND d.destination <> ALL(ARRAY(SELECT name FROM hivetalk_scheduler.destination WHERE probe_at > statement_timestamp()))
        AND (d.transition <> 'ended' OR NOT EXISTS (
             SELECT FROM hivetalk_scheduler.delivery AS l
              WHERE l.event_id = d.event_id AND l.test = d.test AND l.transition <> 'ended'
@@ -162,7 +162,9 @@ UPDATE hivetalk_scheduler.delivery AS d
               %(fired_ats)s::timestamptz[], %(answers)s::text[], %(delays)s::float8[],
               %(shown)s::boolean[])
        AS c(id, claims, state, attempted, fired_at, answer, delay, shown)
- WHERE d.id = c.id AND d.claims = c.claims AND d.claimed_by = %(run)s AND d.state IN ('pending', c.state)
+ WHERE d.id = ANY(%(ids)s::bigint[]) AND d.id = c.id AND d.claims = c.claims
+   AND coalesce(d.claimed_by = %(run)s, false)  -- not a plain =, by which the planner expects no row, or reads them all
+   AND d.state IN ('pending', c.state)
 RETURNING d.id
 
 -- name: refresh

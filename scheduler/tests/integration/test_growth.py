@@ -42,12 +42,18 @@ def test_what_a_run_looks_at_does_not_grow_with_history(url: str, owner: psycopg
         "run": "r",
         "lease": 50,
         "retention": 30 * 86_400,
-        "ids": "{}",
+        "ids": list(range(1, 501)),
         "event_ids": [],
+        "claims": [1] * 500,
+        "states": ["delivered"] * 500,
+        "attempted": [1] * 500,
+        "fired_ats": [now] * 500,
+        "answers": [""] * 500,
+        "delays": [None] * 500,
+        "shown": [True] * 500,
     }
-    for name in ("look", "catch", "refresh", "ahead", "claim", "unshown", "prune"):
+    for name in ("look", "catch", "refresh", "ahead", "claim", "complete", "unshown", "prune"):
         with store.transaction():
-            store.connection.execute("SET LOCAL random_page_cost = 1.1")
             (row,) = store.connection.execute(
                 f"EXPLAIN (ANALYZE, FORMAT JSON) {texts[name]}", parameters
             ).fetchall()
