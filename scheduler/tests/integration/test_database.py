@@ -262,6 +262,18 @@ def test_db_check_names_a_missing_index(
     assert "FAIL index on starts_at" in capfd.readouterr().out
 
 
+def test_of_several_hosts_the_one_that_answers_and_takes_writes_is_used(
+    url: str, owner: psycopg.Connection, tmp_path: Path
+) -> None:
+    parts = psycopg.conninfo.conninfo_to_dict(url)
+    several = f"postgresql://scheduler@/{parts['dbname']}?host={tmp_path},{parts['host']}"
+    path = tmp_path / "config.toml"
+    path.write_text(f'database_url = "{several}"\nhold = false\n')
+    add_event(owner, -1, None)
+    assert main(["run", "--config", str(path)]) == 0
+    assert owner.execute("SELECT status FROM events").fetchone() == ("live:sent",)
+
+
 def test_no_session_state_is_left_behind(url: str) -> None:
     """What a transaction-mode pooler needs: the time-outs hold within the transaction and not after it."""
     from hivetalk_scheduler.clock import Clock
