@@ -18,6 +18,8 @@ from tests.integration.receiver import Receiver
 
 NOW = {"hold": False}
 """A run that fires what is due, and ends."""
+HOLD = {"on_calendar": "minutely", "interval": 3, "jitter": 0, "accuracy": 0.1}
+"""A run that holds for a little more than 3 s: with on_calendar, whatever second it is."""
 
 
 def config(url: str, receiver: Receiver | None = None, **settings: Any) -> Config:
@@ -71,7 +73,7 @@ def test_nothing_is_announced_early(url: str, owner: psycopg.Connection) -> None
         run(config(url, receiver, **NOW))
         assert receiver.whats == []
         began = time.time()
-        run(config(url, receiver, interval=2, jitter=0, accuracy=0.1))
+        run(config(url, receiver, **HOLD))
     assert receiver.whats == [("soon", "live")]
     due = owner.execute("SELECT extract(epoch FROM start_time) FROM events WHERE name = 'soon'").fetchone()
     assert due is not None and receiver.received[0].at >= float(due[0]) > began
@@ -92,7 +94,7 @@ def test_live_and_ended_of_a_short_event_keep_their_order(url: str, owner: psyco
     with Receiver(delay=0.3) as receiver:
         add_event(owner, 1.2, 1.25, name="short")
         add_event(owner, 1.2, 1.2, name="no longer than an instant")
-        run(config(url, receiver, interval=3, jitter=0, accuracy=0.1))
+        run(config(url, receiver, **HOLD))
         run(config(url, receiver, **NOW))
     short = [transition for name, transition in receiver.whats if name == "short"]
     assert short in (["live", "ended"], ["ended"])
