@@ -84,7 +84,7 @@ class Program:
     @property
     def cpu(self) -> float:
         """CPU seconds of the ended process."""
-        assert self.usage is not None  # noqa: S101
+        assert self.usage is not None  # noqa: S101 - it has ended
         return self.usage.ru_utime + self.usage.ru_stime
 
 

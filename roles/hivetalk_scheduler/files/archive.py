@@ -132,7 +132,7 @@ def required(lock: str, python: str, machine: str) -> list[str]:
 
 def pip(*arguments: str | Path) -> None:
     command = [sys.executable, "-m", "pip", "--disable-pip-version-check", "--no-input", "--quiet"]
-    done = subprocess.run([*command, *map(str, arguments)], capture_output=True, text=True)  # noqa: S603
+    done = subprocess.run([*command, *map(str, arguments)], capture_output=True, text=True)  # noqa: S603 - our own words, no shell
     if done.returncode != 0:
         sys.exit(
             f"pip {arguments[0]} failed on the controller:\n{done.stderr.strip()}\n"

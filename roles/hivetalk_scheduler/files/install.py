@@ -67,7 +67,7 @@ def make(archive: Path, work: Path, final: Path) -> None:
     launcher.write_text(LAUNCHER.format(python=final / "bin/python"))
     launcher.chmod(0o755)
     work.chmod(0o755)
-    tried = subprocess.run(  # noqa: S603
+    tried = subprocess.run(  # noqa: S603 - our own words, no shell
         [work / "bin/python", "-I", "-c", "import psycopg, aiohttp, coincurve, hivetalk_scheduler.cli"],
         capture_output=True,
         text=True,
