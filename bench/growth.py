@@ -92,7 +92,7 @@ def _inside(url: str, plans: Path, rounds: int) -> None:
     from hivetalk_scheduler.clock import Clock
     from hivetalk_scheduler.config import Config
     from hivetalk_scheduler.database import connect
-    from hivetalk_scheduler.store import Completion, Store
+    from hivetalk_scheduler.store import Completion, Store, Wanted
 
     config = Config(database_url=url)
     store = Store(connect(config), Clock())
@@ -120,7 +120,7 @@ def _inside(url: str, plans: Path, rounds: int) -> None:
         execute_text(store._sql["begin"])
         look = store.look(names)
         bounds = window.bounds(look.now, look.origin, look.caught_to, config, True)
-        store.catch(bounds, look.now, names, True, 10_000, 0, False)
+        store.catch(bounds, look.now, Wanted(names, True, 10_000, 0))
         store.ahead(look.now + 67_000_000, 1)
         # A hundred that are due: written, claimed and completed, then undone.
         execute_text(

@@ -3,10 +3,12 @@
 from hivetalk_scheduler import destinations, window
 from hivetalk_scheduler.config import Config
 from hivetalk_scheduler.event import SECOND
-from hivetalk_scheduler.store import Look, Store
+from hivetalk_scheduler.store import Look, Store, Wanted
 
 LIMIT = 10_000
 """Deliveries that one statement writes; what is left over is caught by the next one, seconds later."""
+SWEEP = 1000
+"""Events that a run sweeps: a long history costs each run no more than that, and is gone over in many runs."""
 
 
 class Catcher:
@@ -17,6 +19,7 @@ class Catcher:
         self._config = config
         self.urls = {destinations.label(url): url for url in config.destinations}
         self.urls |= {destinations.label(url, secret=True): url for url in config.secrets.destinations}
+        self.wanted = Wanted(list(self.urls), config.room_relays != "none", LIMIT, config.lead)
         self.more = False
         """The last catch reached LIMIT: there is more."""
 
@@ -25,18 +28,31 @@ class Catcher:
 
         `late`: reach back over everything that may still be announced, not only over the window.
         """
-        config, names = self._config, list(self.urls)
+        config, names = self._config, self.wanted.names
         look = self._store.look(names)
         first = look.caught_to is None
         bounds = window.bounds(look.now, look.origin, look.caught_to, config, late)
         self._store.start(look, names, look.now - config.window_behind * SECOND)
-        caught = self._store.catch(
-            bounds, look.now, names, config.room_relays != "none", LIMIT, config.lead, first
-        )
-        if late and config.refresh:
-            caught += self._store.refresh(bounds[0], look.now, config.refresh)
+        caught = self._store.catch(bounds, look.now, self.wanted, first)
+        swept_to = look.swept_to
+        if late:
+            if config.refresh:
+                caught += self._store.refresh(bounds[0], look.now, config.refresh)
+            swept, swept_to = self.sweep(look, look.now, bounds[0])
+            if swept:
+                caught += self._store.catch(swept, look.now, self.wanted, running=True)
         self.more = caught >= LIMIT
         if not self.more:
             # Only a complete catch moves the watermark.
-            self._store.mark(look.now)
+            self._store.mark(look.now, swept_to)
         return look, bounds, caught
+
+    def sweep(self, look: Look, now: int, lower: int) -> tuple[tuple[int, int] | None, int | None]:
+        """The next part of the history before `lower` to go over for events that still run: written too late to
+        be announced, they would leave no trace. Also returns how far the sweep then has come, None once through.
+        """
+        span = look.origin and window.sweep(now, lower, look.origin, look.swept_to, self._config)
+        if not span:
+            return None, None
+        swept_to = self._store.sweep(span, SWEEP)
+        return (span[0], span[1] if swept_to is None else swept_to), swept_to

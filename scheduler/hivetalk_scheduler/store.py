@@ -2,7 +2,7 @@
 
 import contextlib
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -26,7 +26,19 @@ class Look:
     version: int | None
     origin: int | None
     caught_to: int | None
+    swept_to: int | None
     known: Sequence[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What a catch asks for, beside the window."""
+
+    names: Sequence[str]
+    room_relays: bool
+    """A room's own relay is a destination, too."""
+    limit: int
+    lead: float
 
 
 def moment(microseconds: int) -> datetime:
@@ -94,42 +106,31 @@ class Store:
         if new:
             self._all("start_destinations", names=new, origin=moment(origin))
 
-    def wanted(
-        self,
-        bounds: tuple[int, int],
-        now: int,
-        names: Sequence[str],
-        room_relays: bool,
-        limit: int,
-        lead: float,
-    ) -> list[Row]:
-        """What a catch at `now` with these `bounds` would write; changes nothing."""
-        found = {"names": list(names), "room_relays": room_relays, "limit": limit, "lead": lead}
-        return self._all("wanted", **_window(bounds), now=moment(now), **found)
+    def wanted(self, bounds: tuple[int, int], now: int, wanted: Wanted, running: bool = False) -> list[Row]:
+        """What a catch at `now` with these `bounds` would write; changes nothing.
+
+        `running`: of the events that began in the window, only those that still run.
+        """
+        return self._all("wanted", **_window(bounds), now=moment(now), running=running, **asdict(wanted))
 
     def catch(
-        self,
-        bounds: tuple[int, int],
-        now: int,
-        names: Sequence[str],
-        room_relays: bool,
-        limit: int,
-        lead: float,
-        first: bool,
+        self, bounds: tuple[int, int], now: int, wanted: Wanted, first: bool = False, running: bool = False
     ) -> int:
-        """Write a delivery for each new transition and destination in the window; returns how many."""
-        found = {
-            "names": list(names),
-            "room_relays": room_relays,
-            "limit": limit,
-            "lead": lead,
-            "first": first,
-        }
-        return len(self._all("catch", **_window(bounds), now=moment(now), **found))
+        """Write what is wanted; returns how many deliveries.
 
-    def mark(self, now: int) -> None:
-        """The catch at `now` is complete."""
-        self._all("mark", now=moment(now))
+        `first`: what the predecessor recorded as sent is taken as sent.
+        """
+        found = {"now": moment(now), "first": first, "running": running, **asdict(wanted)}
+        return len(self._all("catch", **_window(bounds), **found))
+
+    def sweep(self, span: tuple[int, int], limit: int) -> int | None:
+        """Where the event starts that lies `limit` events into the span; None if there are fewer."""
+        upper: int | None = self._all("sweep", **_window(span), limit=limit)[0]["upper"]
+        return upper
+
+    def mark(self, now: int, swept_to: int | None) -> None:
+        """The catch at `now` is complete, and the sweep has come so far."""
+        self._all("mark", now=moment(now), swept_to=None if swept_to is None else moment(swept_to))
 
     def start_run(self, run: str, bounds: tuple[int, int], now: int, **fields: Any) -> None:
         """Record a run; `fields`: host, release, offset (seconds), caught, idle (it ends here)."""

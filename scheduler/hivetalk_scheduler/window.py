@@ -24,6 +24,18 @@ def bounds(
     return max(lower, origin), upper
 
 
+def sweep(now: int, lower: int, origin: int, swept_to: int | None, config: Config) -> tuple[int, int] | None:
+    """What the sweep has yet to go over: where the late look's window does not reach, as long as rows are kept.
+
+    `lower`: where the late look begins. None: nothing lies before it. Once through, it begins anew.
+    """
+    # A delivery may be a `lead` older than what it announces, and is pruned `retention` after.
+    oldest = max(origin, now - round((config.retention - config.lead) * SECOND))
+    if swept_to is not None and oldest < swept_to < lower:
+        oldest = swept_to
+    return (oldest, lower) if oldest < lower else None
+
+
 def hold_end(now: int, host_now: float, config: Config) -> int:
     """Until when (on the database's clock) a run that starts at `now` holds.
 

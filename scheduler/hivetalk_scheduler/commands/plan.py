@@ -18,7 +18,8 @@ def main(args: argparse.Namespace) -> int:
     """Print the plan; raises SchedulerError."""
     settings = config.load(args.config)
     store = Store(connect(settings), Clock())
-    names = list(Catcher(store, settings).urls)
+    catcher = Catcher(store, settings)
+    names = catcher.wanted.names
     with store.transaction():
         look = store.look(names)
         at = look.now if args.at == "now" else instant(args.at)
@@ -30,7 +31,9 @@ def main(args: argparse.Namespace) -> int:
         store.start(look, names, min(at, look.now) - settings.window_behind * SECOND)
         hold_end = window.hold_end(at, at / SECOND if at != look.now else clock.host(), settings)
         until = hold_end if settings.hold else at
-        rows = store.wanted(bounds, at, names, settings.room_relays != "none", LIMIT, settings.lead)
+        rows = store.wanted(bounds, at, catcher.wanted)
+        swept, _ = catcher.sweep(look, at, bounds[0])
+        rows += store.wanted(swept, at, catcher.wanted, running=True) if swept else []
         there = store.ahead(max(until, bounds[1]), LIMIT)
         store.connection.execute("ROLLBACK; BEGIN")
     caught = [

@@ -14,6 +14,7 @@ SELECT clock_timestamp() AS now,
        (SELECT max(version) FROM hivetalk_scheduler.migration) AS version,
        (SELECT origin FROM hivetalk_scheduler.watermark) AS origin,
        (SELECT caught_to FROM hivetalk_scheduler.watermark) AS caught_to,
+       (SELECT swept_to FROM hivetalk_scheduler.watermark) AS swept_to,
        ARRAY(SELECT name FROM hivetalk_scheduler.destination WHERE name = ANY(%(names)s)) AS known
 
 -- name: start_watermark
@@ -26,9 +27,11 @@ SELECT unnest(%(names)s::text[]), %(origin)s ON CONFLICT DO NOTHING
 -- name: wanted
 -- The deliveries that the events in the window call for and that are not there yet.
 -- Of an event that is over, only the end is wanted. An end before its start is no end (reported when it fires).
--- What was cancelled or superseded is wanted again where the event says so again.
+-- What ended without being sent is wanted again where the event says so again, and so is what was sent, where
+-- something else has been since (by this scheduler: fired_at): the last word at a destination is what the event says.
+-- `running`: of the events that began in the window, only those that still run.
 SELECT DISTINCT ON (c.due_at, c.event_id, c.transition, d.destination, c.test)
-       c.event_id, c.test, c.transition, c.due_at, d.destination, c.status
+       c.event_id, c.test, c.transition, c.due_at, d.destination, c.status, coalesce(x.generation + 1, 0) AS generation
   FROM (SELECT event_id::text AS event_id, false AS test, 'live' AS transition, starts_at AS due_at, room_relay_url, status
           FROM hivetalk_scheduler.event_source
          WHERE starts_at > %(lower)s AND starts_at <= %(upper)s AND cancelled IS NOT TRUE
@@ -36,7 +39,8 @@ SELECT DISTINCT ON (c.due_at, c.event_id, c.transition, d.destination, c.test)
          UNION ALL
         SELECT event_id::text, false, 'ended', ends_at, room_relay_url, status
           FROM hivetalk_scheduler.event_source
-         WHERE ends_at > %(lower)s AND ends_at <= %(upper)s AND cancelled IS NOT TRUE AND ends_at >= starts_at
+         WHERE NOT %(running)s
+           AND ends_at > %(lower)s AND ends_at <= %(upper)s AND cancelled IS NOT TRUE AND ends_at >= starts_at
          UNION ALL
         SELECT event_id, true, 'live', starts_at, NULL, NULL
           FROM hivetalk_scheduler.test_event
@@ -44,28 +48,35 @@ SELECT DISTINCT ON (c.due_at, c.event_id, c.transition, d.destination, c.test)
            AND ends_at > %(now)s + make_interval(secs => %(lead)s)
          UNION ALL
         SELECT event_id, true, 'ended', ends_at, NULL, NULL
-          FROM hivetalk_scheduler.test_event WHERE ends_at > %(lower)s AND ends_at <= %(upper)s) AS c
+          FROM hivetalk_scheduler.test_event
+         WHERE NOT %(running)s AND ends_at > %(lower)s AND ends_at <= %(upper)s) AS c
  CROSS JOIN LATERAL (
         SELECT k.name AS destination FROM hivetalk_scheduler.destination AS k
          WHERE k.name = ANY(%(names)s) AND c.due_at >= k.origin
          UNION
         SELECT left(regexp_replace(btrim(c.room_relay_url), '/+$', ''), 500)
          WHERE %(room_relays)s AND btrim(c.room_relay_url) <> '') AS d
+  LEFT JOIN hivetalk_scheduler.delivery AS x
+         ON x.event_id = c.event_id AND x.test = c.test AND x.transition = c.transition
+        AND x.due_at = c.due_at AND x.destination = d.destination
  WHERE octet_length(c.event_id) <= 500  -- what an index entry can hold; `db check` reports longer ones
-   AND NOT EXISTS (SELECT FROM hivetalk_scheduler.delivery AS x
-                    WHERE x.event_id = c.event_id AND x.test = c.test AND x.transition = c.transition
-                      AND x.due_at = c.due_at AND x.destination = d.destination
-                      AND x.state NOT IN ('cancelled', 'superseded'))
+   AND (x.id IS NULL OR x.state IN ('cancelled', 'superseded')
+        OR x.state <> 'pending' AND EXISTS (
+           SELECT FROM hivetalk_scheduler.delivery AS y
+            WHERE y.event_id = c.event_id AND y.test = c.test AND y.transition IN ('live', 'ended')
+              AND y.destination = d.destination AND y.state = 'delivered' AND y.fired_at IS NOT NULL
+              AND y.completed_at > x.completed_at))
  ORDER BY c.due_at, c.event_id, c.transition, d.destination, c.test  -- one order, so that two runs cannot deadlock
  LIMIT %(limit)s
 
 -- name: catch
 -- On the first run of all (`first`), what the predecessor recorded as sent is taken as sent. An end that is overdue
 -- queues from now: after an outage, the meetings that still run come first, the oldest of them foremost. What comes
--- back after a change of mind is announced as it is now: a new generation, with bytes of its own.
+-- back after a change of mind is announced as it is now: a new generation, with bytes of its own; where two runs see
+-- the same, the first makes it.
 INSERT INTO hivetalk_scheduler.delivery AS d
-       (event_id, test, transition, due_at, destination, next_at, state, completed_at, answer)
-SELECT w.event_id, w.test, w.transition, w.due_at, w.destination,
+       (event_id, test, transition, due_at, destination, generation, next_at, state, completed_at, answer)
+SELECT w.event_id, w.test, w.transition, w.due_at, w.destination, w.generation,
        CASE WHEN w.transition = 'ended' AND w.due_at < %(now)s THEN %(now)s
             ELSE w.due_at - make_interval(secs => %(lead)s) END,
        CASE WHEN s.sent THEN 'delivered' ELSE 'pending' END,
@@ -76,12 +87,17 @@ SELECT w.event_id, w.test, w.transition, w.due_at, w.destination,
         SELECT coalesce(%(first)s AND w.status IN ('ended:sent', w.transition || ':sent'), false) AS sent) AS s
     ON CONFLICT (event_id, test, transition, due_at, destination) DO UPDATE
        SET state = 'pending', next_at = excluded.next_at, completed_at = NULL, answer = NULL, claimed_by = NULL,
-           attempts = 0, generation = d.generation + 1
-     WHERE d.state IN ('cancelled', 'superseded')
+           attempts = 0, generation = excluded.generation
+     WHERE d.state <> 'pending' AND d.generation < excluded.generation
 RETURNING d.due_at
 
+-- name: sweep
+-- The start of the event that lies `limit` events after `lower`; null where there are fewer up to `upper`.
+SELECT (SELECT starts_at FROM hivetalk_scheduler.event_source
+         WHERE starts_at > %(lower)s AND starts_at <= %(upper)s ORDER BY starts_at OFFSET %(limit)s LIMIT 1) AS upper
+
 -- name: mark
-UPDATE hivetalk_scheduler.watermark SET caught_to = greatest(caught_to, %(now)s)
+UPDATE hivetalk_scheduler.watermark SET caught_to = greatest(caught_to, %(now)s), swept_to = %(swept_to)s
 
 -- name: start_run
 INSERT INTO hivetalk_scheduler.run

@@ -92,11 +92,29 @@ def check_recorded(world: World, began: int, destinations: tuple[str, ...]) -> N
         due = meeting.due(transition)
         if due is None or not world.installed - BEHIND + world.tolerance < due <= began:
             continue
-        if due <= meeting.changed - MAX_LATENESS + world.tolerance or now - due > 29 * 86_400 * SECOND:
-            continue  # written too late to be announced; or forgotten after `retention`
+        if transition == "ended" and due <= meeting.changed - MAX_LATENESS + world.tolerance:
+            continue  # what is over, and was written too late to be announced, is history
+        if now - due > 29 * 86_400 * SECOND:
+            continue  # forgotten after `retention`
         for destination in destinations:
             if (destination, meeting.id, transition, due) not in there:
                 world.wrong.append(f"{transition} of {meeting} is silently gone at {destination}")
+
+
+def check_last_word(world: World, began: int, destinations: tuple[str, ...]) -> None:
+    """What a receiver heard last of a meeting is what the meeting says: that it runs, or that it is over."""
+    heard: dict[tuple[str, str], Key] = {}
+    for key in sorted(world.effective, key=lambda key: world.effective[key]):
+        if key[2] != "refresh":
+            heard[key[:2]] = key
+    for key in called_for(world, began, destinations):
+        meeting = world.meetings[key[1]]
+        if key[2] == (
+            "ended" if meeting.due("ended") is not None and not meeting.runs(world.now()) else "live"
+        ):
+            last = heard.get(key[:2], key)
+            if last != key and key not in world.refused:
+                world.wrong.append(f"the last word is {last}, and {meeting} calls for {key}")
 
 
 def check_order(world: World, destination: str) -> None:

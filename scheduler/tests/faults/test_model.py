@@ -30,7 +30,7 @@ from hivetalk_scheduler.config import Secrets
 from hivetalk_scheduler.destinations import label
 from tests.faults.hosts import Fault, Host, breakable
 from tests.faults.http_receiver import HttpReceiver
-from tests.faults.judgement import check_announced, check_order, check_recorded
+from tests.faults.judgement import check_announced, check_last_word, check_order, check_recorded
 from tests.faults.world import Meeting, World
 
 SEED = int(os.environ.get("HIVETALK_SEED", "20261123"))
@@ -227,6 +227,7 @@ class Histories(RuleBasedStateMachine):
                 self._run()
             self.figures["announcements"] += check_announced(self.world, began, self.labels, excuses=False)
             check_recorded(self.world, began, self.labels)
+            check_last_word(self.world, began, self.labels)
             if self.names == NAMES:
                 check_order(self.world, self.labels[-1])
             self.world.check()

@@ -10,7 +10,7 @@ from hivetalk_scheduler import catch
 from hivetalk_scheduler.clock import Clock
 from hivetalk_scheduler.config import Config
 from hivetalk_scheduler.database import connect
-from hivetalk_scheduler.store import Store
+from hivetalk_scheduler.store import Store, Wanted
 from tests.faults.hosts import Fault, Host, breakable
 from tests.faults.judgement import rows
 from tests.faults.world import World
@@ -106,7 +106,7 @@ def test_two_catches_at_once_write_one_row(url: str, world: World, owner: psycop
     world.insert(1, None)
     one, two = stores(url)
     now = one.look([LABEL]).now
-    wanted = ((now - 60_000_000, now + 60_000_000), now, [LABEL], False, 10, 0.0, False)
+    wanted = ((now - 60_000_000, now + 60_000_000), now, Wanted([LABEL], False, 10, 0.0))
     found: list[int] = []
 
     def second() -> None:

@@ -219,6 +219,8 @@ class World:
             self.wrong.append(f"{name} is sent again")
         self._judge(arrival, name)
         self.arrivals.append(arrival)
+        # After another word about the meeting, the one before may have to be said again.
+        self.settled -= {other for other in self.settled if other[:2] == key[:2] and other != key}
         return arrival
 
     def _judge(self, arrival: Arrival, name: str) -> None:

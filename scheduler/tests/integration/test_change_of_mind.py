@@ -28,6 +28,88 @@ def test_an_event_moved_after_live_was_sent_is_announced_again(url: str, owner: 
     assert receiver.received[0].id != receiver.received[1].id
 
 
+def test_an_event_moved_and_moved_back_after_both_were_announced_is_announced_again(
+    url: str, owner: psycopg.Connection
+) -> None:
+    """A relay keeps the last word: it must be what the event says, not the start of in between."""
+    add_event(owner, -10, None)
+    with Receiver() as receiver:
+        run_once(url, receiver)
+        owner.execute("UPDATE events SET start_time = start_time + interval '5 s'")
+        run_once(url, receiver)
+        owner.execute("UPDATE events SET start_time = start_time - interval '5 s'")
+        run_once(url, receiver)
+        run_once(url, receiver)
+    starts = [received.body["data"]["starts_at"] for received in receiver.received]
+    assert len(starts) == 3 and starts[0] == starts[2] != starts[1]
+    assert len({received.id for received in receiver.received}) == 3
+
+
+def test_an_event_extended_after_its_end_was_announced_is_live_again(
+    url: str, owner: psycopg.Connection
+) -> None:
+    add_event(owner, -10, 3600)
+    with Receiver() as receiver:
+        for end in ("1 h", "0 s", "1 h", "0 s"):
+            owner.execute("UPDATE events SET end_time = now() + %s::interval", [end])
+            run_once(url, receiver)
+            run_once(url, receiver)
+    assert [transition for _, transition in receiver.whats] == ["live", "ended", "live", "ended"]
+    assert len({received.id for received in receiver.received}) == 4
+
+
+def test_the_end_that_the_predecessor_announced_too_early_makes_nothing_live_again(
+    url: str, owner: psycopg.Connection
+) -> None:
+    """What `events.status` says was sent counts as sent; only what this scheduler sent is a later word."""
+    add_event(owner, -60, 60, status="ended:sent")
+    with Receiver() as receiver:
+        run_once(url, receiver)
+        run_once(url, receiver)
+    assert receiver.received == []
+
+
+def test_what_began_too_long_ago_to_be_announced_and_still_runs_is_on_record(
+    url: str, owner: psycopg.Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However long the history: it is gone over in parts."""
+    monkeypatch.setattr("hivetalk_scheduler.catch.SWEEP", 3)
+    day = 86_400
+    with Receiver() as receiver:
+        installed_long_ago(owner, receiver.url)
+        for number in range(10):
+            add_event(owner, -number * day - 3600, -number * day - 1800, name="over")
+        run_once(url, receiver)
+        for name, start, end in [
+            ("no end", -3 * day, None),
+            ("two days", -day - 300, day),
+            ("month", -29 * day, 5),
+        ]:
+            add_event(owner, start, end, name=name)
+        for _ in range(5):
+            run_once(url, receiver)
+    late = {"no end": "expired", "two days": "expired", "month": "expired"}
+    assert {
+        name: state for (name, transition), state in states(owner).items() if transition == "live"
+    } == late
+    assert ("A meeting", "live") not in receiver.whats
+
+
+def test_what_is_older_than_the_installation_or_forgotten_is_not_swept_up(
+    url: str, owner: psycopg.Connection
+) -> None:
+    with Receiver() as receiver:
+        installed_long_ago(owner, receiver.url, seconds=5 * 86_400)
+        add_event(owner, -6 * 86_400, None)
+        run_once(url, receiver)
+        owner.execute("UPDATE hivetalk_scheduler.watermark SET origin = origin - interval '90 days'")
+        owner.execute("UPDATE hivetalk_scheduler.destination SET origin = origin - interval '90 days'")
+        add_event(owner, -31 * 86_400, None)
+        owner.execute("DELETE FROM events WHERE start_time > now() - interval '7 days'")
+        run_once(url, receiver)
+    assert states(owner) == {}
+
+
 MOVE = "UPDATE events SET start_time = start_time {} interval '1 day'"
 
 
@@ -102,14 +184,14 @@ def test_a_room_that_changes_its_relay_leaves_the_old_one(url: str, owner: psyco
 
 
 def test_an_extended_event_ends_at_its_new_end_alone(url: str, owner: psycopg.Connection) -> None:
-    add_event(owner, -10, 1)
+    add_event(owner, -10, 4)
     with Receiver() as receiver:
         run_once(url, receiver)
-        owner.execute("UPDATE events SET end_time = end_time + interval '1 s'")
-        time.sleep(1.1)
+        owner.execute("UPDATE events SET end_time = end_time + interval '3 s'")
+        time.sleep(4.1)
         run_once(url, receiver)
         assert [transition for _, transition in receiver.whats] == ["live"]
-        time.sleep(1)
+        time.sleep(3)
         run_once(url, receiver)
     assert [transition for _, transition in receiver.whats] == ["live", "ended"]
 

@@ -1,41 +1,18 @@
 """A run, on a real PostgreSQL and real receivers."""
 
-import json
 import os
-import signal
 import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import Any
 
 import psycopg
 import pytest
 
-from hivetalk_scheduler.config import Config
 from hivetalk_scheduler.run import run
 from tests.integration.application import add_event, installed_long_ago, states, status
+from tests.integration.host import SCHEDULER, config, lines, start, tick
 from tests.integration.receiver import Receiver
-
-SCHEDULER = Path(__file__).parents[2]
-
-
-def config(url: str, *receivers: Receiver, **settings: Any) -> Config:
-    destinations = tuple(receiver.url for receiver in receivers) or ("journal:",)
-    return Config(**{"database_url": url, "destinations": destinations, "hold": False, **settings})
-
-
-def tick(url: str, receiver: Receiver, expected: int) -> None:
-    """One holding run after another, as a timer would have it, until so many requests have arrived."""
-    give_up = time.monotonic() + 20
-    while len(receiver.received) < expected and time.monotonic() < give_up:
-        run(config(url, receiver, hold=True, interval=2, jitter=0, accuracy=0.1))
-        time.sleep(0.05)
-
-
-def lines(err: str, word: str) -> list[str]:
-    """The log lines with that word, without their priority."""
-    return [line[3:] for line in err.splitlines() if line[3:].split(" ")[0] == word]
 
 
 def test_50_events_in_one_run(url: str, owner: psycopg.Connection, capfd: pytest.CaptureFixture[str]) -> None:
@@ -110,81 +87,6 @@ def test_an_event_written_while_a_run_holds_is_noticed(
         "SELECT max(fired_at - due_at) < interval '1 s' FROM hivetalk_scheduler.delivery"
     ).fetchone()
     assert late == (True,)
-
-
-def start(tmp_path: Path, url: str, *receivers: Receiver, **settings: Any) -> subprocess.Popen[str]:
-    """A run in a process of its own."""
-    # With on_calendar the hold is as long as the interval, whatever second it is.
-    settings = {
-        "database_url": url,
-        "on_calendar": "minutely",
-        "jitter": 0,
-        "accuracy": 0.1,
-        "interval": 60,
-        **settings,
-    }
-    file = tmp_path / "config.toml"
-    file.write_text(
-        "\n".join(f"{k} = {json.dumps(v)}" for k, v in settings.items())
-        + f"\ndestinations = {json.dumps([receiver.url for receiver in receivers])}\n"
-    )
-    command = [sys.executable, "-m", "hivetalk_scheduler", "run", "--config", str(file)]
-    return subprocess.Popen(command, cwd=SCHEDULER, stderr=subprocess.PIPE, text=True)
-
-
-def test_sigterm_while_holding_ends_cleanly_and_loses_nothing(
-    url: str, owner: psycopg.Connection, tmp_path: Path
-) -> None:
-    add_event(owner, 6, 60)
-    with Receiver() as receiver:
-        host = start(tmp_path, url, receiver)
-        time.sleep(2)
-        host.send_signal(signal.SIGTERM)
-        began = time.monotonic()
-        assert host.wait(10) == 0 and time.monotonic() - began < 2
-        assert receiver.received == []
-        tick(url, receiver, 1)
-    assert len(receiver.received) == 1
-
-
-def test_sigterm_hands_back_what_is_not_sent_and_finishes_what_is_in_flight(
-    url: str, owner: psycopg.Connection, tmp_path: Path
-) -> None:
-    for number in range(40):
-        add_event(owner, -1, 60, name=str(number))
-    with Receiver(delay=1) as receiver:
-        host = start(tmp_path, url, receiver, concurrency=4)
-        while len(receiver.received) < 4:
-            time.sleep(0.05)
-        host.send_signal(signal.SIGTERM)
-        assert host.wait(10) == 0
-        first = len(receiver.received)
-        assert first < 40
-        receiver.delay = 0
-        run(config(url, receiver))
-    assert sorted(receiver.whats) == sorted((str(n), "live") for n in range(40))
-
-
-def test_sigkill_after_the_claim_loses_nothing_and_repeats_the_id(
-    url: str, owner: psycopg.Connection, tmp_path: Path
-) -> None:
-    add_event(owner, -1, 60)
-    with Receiver(delay=2) as receiver:
-        host = start(tmp_path, url, receiver)
-        while not receiver.received:
-            time.sleep(0.05)
-        os.kill(host.pid, signal.SIGKILL)
-        host.wait()
-        receiver.delay = 0
-        run(config(url, receiver))
-        assert len(receiver.received) == 1, "the lease keeps others away"
-        owner.execute(
-            "UPDATE hivetalk_scheduler.delivery SET next_at = now() WHERE state = 'pending' AND claims > 0"
-        )
-        run(config(url, receiver))
-    assert len({received.id for received in receiver.received}) == 1
-    assert receiver.received[0].body == receiver.received[1].body
-    assert states(owner)["A meeting", "live"] == "delivered"
 
 
 def test_a_retry_sends_the_same_bytes_under_the_same_id(url: str, owner: psycopg.Connection) -> None:

@@ -10,7 +10,8 @@ CREATE TABLE hivetalk_scheduler.migration (
 CREATE TABLE hivetalk_scheduler.watermark (
     one       boolean PRIMARY KEY DEFAULT true CHECK (one),
     origin    timestamptz NOT NULL,  -- the first run's window began here: older transitions are history
-    caught_to timestamptz NOT NULL   -- the last complete catch was made at this time
+    caught_to timestamptz NOT NULL,  -- the last complete catch was made at this time
+    swept_to  timestamptz            -- how far the sweep of what is older than the late look has come
 );
 
 -- The destinations that a run has seen. A new one gets no history, like a first installation.
