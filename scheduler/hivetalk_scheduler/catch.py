@@ -36,11 +36,12 @@ class Catcher:
         caught = self._store.catch(bounds, look.now, self.wanted, first)
         swept_to = look.swept_to
         if late:
-            if config.refresh:
-                caught += self._store.refresh(bounds[0], look.now, config.refresh)
             swept, swept_to = self.sweep(look, look.now, bounds[0])
             if swept:
                 caught += self._store.catch(swept, look.now, self.wanted, running=True)
+            for began in ((bounds[0], look.now), swept) if config.refresh else ():
+                if began:
+                    caught += self._store.refresh(began, look.now, config.refresh)
         self.more = caught >= LIMIT
         if not self.more:
             # Only a complete catch moves the watermark.
@@ -48,8 +49,10 @@ class Catcher:
         return look, bounds, caught
 
     def sweep(self, look: Look, now: int, lower: int) -> tuple[tuple[int, int] | None, int | None]:
-        """The next part of the history before `lower` to go over for events that still run: written too late to
-        be announced, they would leave no trace. Also returns how far the sweep then has come, None once through.
+        """The next part of the history before `lower` to go over for events that still run: they are refreshed, and
+        those that were written too late to be announced would leave no trace.
+
+        Also returns how far the sweep then has come, None once through.
         """
         span = look.origin and window.sweep(now, lower, look.origin, look.swept_to, self._config)
         if not span:

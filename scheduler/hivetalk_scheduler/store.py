@@ -205,9 +205,9 @@ class Store:
         )
         return {row["id"] for row in rows}
 
-    def refresh(self, lower: int, now: int, every: int) -> int:
-        """Write the next refresh, `every` seconds, of each event that runs at `now` and began after `lower`."""
-        parameters = {"lower": moment(lower), "now": moment(now), "every": every}
+    def refresh(self, bounds: tuple[int, int], now: int, every: int) -> int:
+        """Write the next refresh, `every` seconds, of each event that began within `bounds` and runs at `now`."""
+        parameters = {**_window(bounds), "now": moment(now), "every": every}
         return self.connection.execute(self._sql["refresh"], parameters).rowcount
 
     def rest(self, name: str, first: float, longest: float) -> int:

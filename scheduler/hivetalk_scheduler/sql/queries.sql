@@ -185,7 +185,7 @@ RETURNING d.id
 
 -- name: refresh
 -- The next refresh of each running event at each relay that has its `live`: the one that should have been, if it is not
--- there, else the one after it.
+-- there, else the one after it. Of the events that began between `lower` and `upper`.
 INSERT INTO hivetalk_scheduler.delivery (event_id, test, transition, due_at, next_at, of_start, destination)
 SELECT l.event_id, false, 'refresh', n.due_at, n.due_at, l.due_at, l.destination
   FROM hivetalk_scheduler.event_source AS s
@@ -200,8 +200,8 @@ SELECT l.event_id, false, 'refresh', n.due_at, n.due_at, l.due_at, l.destination
                 WHERE x.event_id = l.event_id AND NOT x.test AND x.transition = 'refresh'
                   AND x.due_at = l.due_at + make_interval(secs => %(every)s * k.step)
                   AND x.destination = l.destination) THEN k.step + 1 ELSE k.step END) AS due_at) AS n
- WHERE s.starts_at > %(lower)s AND s.starts_at <= %(now)s AND s.cancelled IS NOT TRUE
-   AND (s.ends_at IS NULL OR s.ends_at > n.due_at OR s.ends_at < s.starts_at)
+ WHERE s.starts_at > %(lower)s AND s.starts_at <= %(upper)s AND s.cancelled IS NOT TRUE
+   AND (s.ends_at IS NULL OR s.ends_at > greatest(n.due_at, %(now)s) OR s.ends_at < s.starts_at)
    AND NOT EXISTS (SELECT FROM hivetalk_scheduler.delivery AS p
                     WHERE p.event_id = l.event_id AND NOT p.test AND p.transition = 'refresh'
                       AND p.destination = l.destination AND p.of_start = l.due_at AND p.state = 'pending')

@@ -88,6 +88,19 @@ async def test_an_event_that_is_extended_is_refreshed_from_then_on(
     assert owner.execute(REFRESHES).fetchall() == [(timedelta(minutes=30), "pending")]
 
 
+async def test_a_meeting_of_several_days_stays_live(url: str, owner: psycopg.Connection, relay: str) -> None:
+    key = nostr_sdk.Keys.generate()
+    owner.execute("INSERT INTO room_info VALUES ('room', NULL, %s, NULL)", [key.secret_key().to_bech32()])
+    add_event(owner, -100, 7 * 86_400)
+    await asyncio.to_thread(run_in_process, url, relay)
+    earlier(owner, "3 days")
+    for _ in range(2):
+        await asyncio.to_thread(run_in_process, url, relay)
+    refreshes = owner.execute(REFRESHES).fetchall()
+    assert [state for _, state in refreshes] == ["delivered", "pending"]
+    assert all(due > timedelta(days=3) - timedelta(minutes=30) for due, _ in refreshes)
+
+
 def earlier(owner: psycopg.Connection, interval: str) -> None:
     """Move everything that is there into the past, as if so much time had gone by."""
     owner.execute(
