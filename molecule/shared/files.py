@@ -1,0 +1,17 @@
+"""What is on a host's file system, so that before and after can be compared."""
+
+from testinfra.host import Host
+
+_LIST = "find {paths} -xdev {pruned} \\( -type f -exec sha256sum {{}} + -o ! -type f -printf '%y %l' -printf ' %p\\n' \\)"
+
+
+def listing(host: Host, *paths: str, without: tuple[str, ...] = ()) -> set[str]:
+    """A line for each file below `paths` (those that exist), with what it holds or where it leads.
+
+    Nothing below `without` counts.
+    """
+    there = [path for path in paths if host.run("test -e %s -o -L %s", path, path).rc == 0]
+    if not there:
+        return set()
+    pruned = " ".join(f"-path '{path}' -prune -o" for path in without)
+    return set(host.check_output(_LIST.format(paths=" ".join(there), pruned=pruned)).splitlines())
