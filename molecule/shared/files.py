@@ -2,11 +2,14 @@
 
 from testinfra.host import Host
 
-_LIST = "find {paths} -xdev {pruned} \\( -type f -exec sha256sum {{}} + -o ! -type f -printf '%y %l' -printf ' %p\\n' \\)"
+_LIST = (
+    "find {paths} -xdev {pruned} -printf '%p %M %U:%G %l\\n';"
+    " find {paths} -xdev {pruned} -type f -exec sha256sum {{}} +"
+)
 
 
 def listing(host: Host, *paths: str, without: tuple[str, ...] = ()) -> set[str]:
-    """A line for each file below `paths` (those that exist), with what it holds or where it leads.
+    """Lines for each file below `paths` (those that exist): whose it is, where it leads, what it holds.
 
     Nothing below `without` counts.
     """
