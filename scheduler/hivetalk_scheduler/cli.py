@@ -16,7 +16,8 @@ examples:
   hivetalk-scheduler plan --at 2026-12-24T18:00Z  what would a run at that time catch and fire?
   hivetalk-scheduler test-event --in 75 --wait    does an event arrive by the timer alone?
   hivetalk-scheduler deliveries list --state dead what was refused, and by whom?
-  hivetalk-scheduler status --json                runs, next events, deliveries by state
+  hivetalk-scheduler status                       is it fine? runs, next events, lateness
+  hivetalk-scheduler status --check               the same for a monitoring system
 
 exit status: 0 fine, 64 usage, 65 bad data, 69 database unreachable, 75 try again, 78 bad configuration
 """
@@ -78,7 +79,13 @@ def _parser() -> argparse.ArgumentParser:
     test.add_argument(
         "--wait", action="store_true", help="follow it until it is delivered; non-zero if it is not"
     )
-    command("status", "runs, next events, deliveries by state")
+    status = command("status", "is it fine? then runs, next events, deliveries by state, lateness")
+    status.add_argument(
+        "--check", action="store_true", help="one line, exit status 0 to 3, as a monitoring plugin"
+    )
+    status.add_argument(
+        "--watch", type=_seconds, nargs="?", const=2.0, metavar="SECONDS", help="again and again; default: 2"
+    )
     _add_deliveries(
         command("deliveries", "single deliveries: list, show, retry, discard").add_subparsers(
             dest="subcommand", metavar="COMMAND", required=True, parser_class=_Parser

@@ -12,14 +12,45 @@ SELECT event_id, test, transition, due_at, destination, attempts
   FROM hivetalk_scheduler.delivery WHERE state = 'pending' ORDER BY due_at LIMIT 10
 
 -- name: counts
-SELECT destination, state, count(*) AS n,
-       count(*) FILTER (WHERE state = 'pending' AND due_at < statement_timestamp() - interval '5 s') AS overdue
+SELECT destination, state, count(*) AS n
   FROM hivetalk_scheduler.delivery
  WHERE state = 'pending' OR completed_at > statement_timestamp() - interval '1 day'
  GROUP BY destination, state ORDER BY destination, state
 
 -- name: resting
 SELECT name, failures, probe_at FROM hivetalk_scheduler.destination WHERE failures > 0 ORDER BY name
+
+-- name: health
+-- Overdue is what nobody has tried yet a minute after its time, although its destination does not rest.
+WITH last AS (SELECT started_at, host, extract(epoch FROM clock_offset)::float8 AS "offset"
+                FROM hivetalk_scheduler.run ORDER BY started_at DESC LIMIT 1),
+     resting AS (SELECT name FROM hivetalk_scheduler.destination WHERE failures > 0),
+     overdue AS (SELECT count(*) AS n, min(due_at) AS oldest FROM hivetalk_scheduler.delivery
+                  WHERE state = 'pending' AND attempts = 0 AND next_at < statement_timestamp()
+                    AND due_at < statement_timestamp() - interval '1 min'
+                    AND destination NOT IN (SELECT name FROM resting)),
+     ended AS (SELECT count(*) FILTER (WHERE state = 'dead') AS dead, count(*) FILTER (WHERE state = 'expired') AS expired
+                 FROM hivetalk_scheduler.delivery
+                WHERE state <> 'pending' AND completed_at > statement_timestamp() - interval '1 day')
+SELECT clock_timestamp() AS now, (SELECT started_at FROM last), (SELECT host FROM last), (SELECT "offset" FROM last),
+       (SELECT finished_at FROM hivetalk_scheduler.run WHERE finished_at IS NOT NULL ORDER BY started_at DESC LIMIT 1),
+       (SELECT count(*) FROM hivetalk_scheduler.delivery WHERE state = 'pending') AS pending,
+       (SELECT count(*) FROM hivetalk_scheduler.delivery WHERE state = 'pending' AND attempts > 0) AS retrying,
+       (SELECT n FROM overdue) AS overdue, (SELECT oldest FROM overdue) AS oldest,
+       (SELECT dead FROM ended) AS dead, (SELECT expired FROM ended) AS expired,
+       ARRAY(SELECT name FROM resting ORDER BY name) AS resting
+
+-- name: lateness
+-- Milliseconds from the due time to the last send of what was delivered, refreshes and tests left out.
+SELECT span, count(*) AS n, percentile_cont(0.5) WITHIN GROUP (ORDER BY ms) AS p50,
+       percentile_cont(0.99) WITHIN GROUP (ORDER BY ms) AS p99, max(ms) AS max
+  FROM (SELECT completed_at, extract(epoch FROM fired_at - due_at)::float8 * 1000 AS ms
+          FROM hivetalk_scheduler.delivery
+         WHERE state <> 'pending' AND completed_at > statement_timestamp() - interval '1 day'
+           AND state = 'delivered' AND transition <> 'refresh' AND NOT test AND fired_at IS NOT NULL) AS d
+  JOIN (VALUES ('hour', interval '1 hour'), ('day', interval '1 day')) AS s (span, length)
+    ON completed_at > statement_timestamp() - length
+ GROUP BY span, length ORDER BY length
 
 -- name: add_test_event
 INSERT INTO hivetalk_scheduler.test_event (event_id, name, starts_at, ends_at)

@@ -1,6 +1,7 @@
 """plan, test-event and status, on a real PostgreSQL."""
 
 import json
+import re
 import subprocess
 import sys
 import time
@@ -91,7 +92,7 @@ def test_a_test_event_that_does_not_arrive_is_75(
     assert "0 of 0 deliveries arrived" in capfd.readouterr().err
 
 
-def test_status_shows_runs_next_and_counts(
+def test_status_says_whether_it_is_fine_and_shows_runs_next_counts_and_lateness(
     file: str, owner: psycopg.Connection, capfd: pytest.CaptureFixture[str]
 ) -> None:
     assert main(["status", "--config", file]) == 0
@@ -101,9 +102,43 @@ def test_status_shows_runs_next_and_counts(
     capfd.readouterr()
     assert main(["status", "--json", "--config", file]) == 0
     found = json.loads(capfd.readouterr().out)
+    assert (found["verdict"], found["findings"]) == ("fine", [])
     assert [run["delivered"] for run in found["runs"]] == [1]
     assert [row["transition"] for row in found["next"]] == ["ended"]
+    assert [(row["span"], row["n"]) for row in found["lateness"]] == [("hour", 1), ("day", 1)]
+    assert all(1000 <= row["p50"] == row["max"] < 60_000 for row in found["lateness"])
     ends = datetime.fromisoformat(found["next"][0]["due_at"])
     assert timedelta(seconds=60) < ends - datetime.now(UTC) < timedelta(seconds=100)
     assert main(["status", "--config", file]) == 0
-    assert "delivered 1" in capfd.readouterr().out
+    out = capfd.readouterr().out
+    assert out.startswith("fine ") and "delivered 1" in out and "  in 1:" in out and "\x1b" not in out
+
+
+def test_status_is_a_check_for_a_monitoring_system(
+    file: str, owner: psycopg.Connection, capfd: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    """The exit statuses and the line of the monitoring plugins' guidelines."""
+    check = ["status", "--check", "--config", file]
+    assert main(check) == 3
+    assert capfd.readouterr().out.startswith("UNKNOWN: no run yet")
+    event = add_event(owner, -1, 100)
+    assert main(["run", "--config", file]) == 0
+    capfd.readouterr()
+    assert main(check) == 0
+    assert re.fullmatch(
+        r"OK: fine \| pending=1 overdue=0 retrying=0 dead=0 expired=0 last_run=\d+s lateness_p99=\d+ms\n",
+        capfd.readouterr().out,
+    )
+    owner.execute("UPDATE hivetalk_scheduler.delivery SET attempts = 1 WHERE state = 'pending'")
+    assert main(check) == 1
+    assert "WARNING: 1 being retried" in capfd.readouterr().out
+    owner.execute(
+        "UPDATE hivetalk_scheduler.delivery SET state = 'dead', completed_at = now() WHERE event_id = %s",
+        [event],
+    )
+    assert main(check) == 2
+    assert "CRITICAL: 2 dead" in capfd.readouterr().out
+    nowhere = tmp_path / "nowhere.toml"
+    nowhere.write_text('database_url = "postgresql://127.0.0.1:1/nowhere"\n')
+    assert main(["status", "--check", "--config", str(nowhere)]) == 2
+    assert "CRITICAL" in capfd.readouterr().out
