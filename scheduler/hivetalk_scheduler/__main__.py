@@ -1,7 +1,5 @@
 """``python -m hivetalk_scheduler``."""
 
-import sys
+from hivetalk_scheduler.cli import start
 
-from hivetalk_scheduler.cli import main
-
-sys.exit(main())
+start()

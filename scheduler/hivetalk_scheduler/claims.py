@@ -6,7 +6,6 @@ They run in a thread, one at a time; the asynchronous half is in ``fire``.
 import random
 from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import replace
 
 from hivetalk_scheduler import log
 from hivetalk_scheduler.announcement import Announcements
@@ -55,7 +54,7 @@ class Claims:
                 # Another run may have been first: its bytes are the ones to send.
                 stored = {(p.key, p.format): p for p in self.store.payloads([r.delivery for r in ready])}
                 ready = [
-                    replace(r, payload=stored[r.payload.key, r.payload.format]) if r.payload else r
+                    r._replace(payload=stored[r.payload.key, r.payload.format]) if r.payload else r
                     for r in ready
                 ]
             held = self._complete(ended) if ended else set()
@@ -88,7 +87,7 @@ class Claims:
         locked = self.store.write_back(statuses) if statuses else set()
         if locked:
             completions = [
-                replace(c, shown=False) if c.delivery.event_id in locked and c.state != "pending" else c
+                c._replace(shown=False) if c.delivery.event_id in locked and c.state != "pending" else c
                 for c in completions
             ]
         return self.store.complete(self._run, completions)
@@ -160,7 +159,7 @@ class Claims:
             self._reported.add(event.id)
             log.warning("bad-event", event=event.id, field="end_time", error="the end is before the start",
                         mend="correct end_time; until then the event has no end")  # fmt: skip
-        return replace(event, ends_at=None)
+        return event._replace(ends_at=None)
 
     def completion(self, ready: Ready, answer: Answer | None, fired_at: int | None) -> Completion:
         """What an answer (None: not sent) makes of a delivery."""

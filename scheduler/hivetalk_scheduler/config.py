@@ -7,9 +7,7 @@ import math
 import os
 import re
 import tomllib
-from dataclasses import dataclass, field, fields
-from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from hivetalk_scheduler.errors import ConfigError
 
@@ -21,19 +19,20 @@ GRACE = 5.0
 """Seconds that a run keeps free before its time-out, to finish what is in flight."""
 
 
-@dataclass(frozen=True, slots=True)
-class Secrets:
+class Secrets(NamedTuple):
     """What systemd's ``LoadCredential=`` provides, one file each in ``$CREDENTIALS_DIRECTORY``."""
 
-    nostr_nsec: str | None = field(default=None, repr=False)
-    webhook_secret: str | None = field(default=None, repr=False)
-    database_password: str | None = field(default=None, repr=False)
-    destinations: tuple[str, ...] = field(default=(), repr=False)
+    nostr_nsec: str | None = None
+    webhook_secret: str | None = None
+    database_password: str | None = None
+    destinations: tuple[str, ...] = ()
     """Destinations whose URL is itself a secret, one a line."""
 
+    def __repr__(self) -> str:
+        return "Secrets(...)"
 
-@dataclass(frozen=True, slots=True)
-class Config:
+
+class Config(NamedTuple):
     """Every setting; times are seconds."""
 
     database_url: str = "postgresql:///hivetalk"
@@ -59,7 +58,7 @@ class Config:
     room_relays: str = "public"
     topics: tuple[str, ...] = ("hivetalk", "livestream")
     write_back: bool = True
-    secrets: Secrets = field(default_factory=Secrets)
+    secrets: Secrets = Secrets()
 
 
 _LOW_HIGH: dict[str, tuple[float, float]] = {
@@ -85,7 +84,8 @@ _LOW_HIGH: dict[str, tuple[float, float]] = {
 def load(path: str) -> Config:
     """Read and check the file at `path` and the credentials; raises ConfigError."""
     try:
-        text = Path(path).read_text(encoding="utf-8")
+        with open(path, encoding="utf-8") as file:
+            text = file.read()
     except FileNotFoundError:
         raise ConfigError(
             f"{path} does not exist: deploy the role, or name another file with --config"
@@ -103,7 +103,7 @@ def parse(text: str, path: str = "config.toml", secrets: Secrets | None = None) 
         raise ConfigError(f"{path} is not TOML: {error}") from None
     except RecursionError:
         raise ConfigError(f"{path} is not TOML: lists or tables are nested too deeply") from None
-    known = {f.name: f.default for f in fields(Config) if f.name != "secrets"}
+    known = {name: value for name, value in Config._field_defaults.items() if name != "secrets"}
     problems = []
     values: dict[str, Any] = {}
     for name, value in given.items():
@@ -247,7 +247,8 @@ def read_secrets(directory: str | None) -> Secrets:
 
     def read(name: str) -> str | None:
         try:
-            return (Path(directory) / name).read_text(encoding="utf-8").strip() or None
+            with open(f"{directory}/{name}", encoding="utf-8") as file:
+                return file.read().strip() or None
         except FileNotFoundError:
             return None
         except (OSError, UnicodeDecodeError) as error:

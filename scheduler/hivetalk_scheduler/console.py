@@ -1,16 +1,14 @@
 """What an operator's commands ask and change. All of its SQL is in ``sql/console.sql``."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from hivetalk_scheduler import log, sql
 from hivetalk_scheduler.config import Config
 from hivetalk_scheduler.database import Row, connect, translated
 
 
-@dataclass(frozen=True, slots=True)
-class Choice:
+class Choice(NamedTuple):
     """Which deliveries; None stands for all."""
 
     ids: Sequence[int] | None = None
@@ -35,8 +33,7 @@ class Console:
 
     def deliveries(self, name: str, choice: Choice, **parameters: Any) -> list[Row]:
         """The rows of ``list``, ``retry`` or ``discard`` for the chosen deliveries."""
-        chosen = {field: getattr(choice, field) for field in Choice.__slots__}
-        return self.ask(name, **chosen, **parameters)
+        return self.ask(name, **choice._asdict(), **parameters)
 
 
 def timed(rows: list[Row]) -> list[Row]:

@@ -4,14 +4,12 @@ import contextlib
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, TypeVar
 
-import psycopg
-from psycopg.abc import Buffer, PQGen
-from psycopg.adapt import Loader
-from psycopg.pq import Format, TransactionStatus
-
 from hivetalk_scheduler import errors
+from hivetalk_scheduler.lean import psycopg
 
 if TYPE_CHECKING:
+    from psycopg.abc import Buffer, PQGen
+
     from hivetalk_scheduler.config import Config
 
 Row = dict[str, Any]
@@ -32,22 +30,22 @@ class Connection(psycopg.Connection[Row]):
 
     patience: float | None = PATIENCE
 
-    def wait(self, gen: PQGen[T], interval: float = 0.1, timeout: float | None = None) -> T:
+    def wait(self, gen: "PQGen[T]", interval: float = 0.1, timeout: float | None = None) -> T:
         """Wait for one answer; raises psycopg.OperationalError."""
         try:
             return super().wait(gen, interval, self.patience if timeout is None else timeout)
         except psycopg.OperationalError:
-            if self.pgconn.transaction_status == TransactionStatus.ACTIVE:
+            if self.pgconn.transaction_status == psycopg.pq.TransactionStatus.ACTIVE:
                 self.pgconn.finish()
             raise
 
 
-class _Microseconds(Loader):
+class _Microseconds(psycopg.adapt.Loader):
     """timestamptz in binary form as microseconds since the Unix epoch; an infinite or impossible one as None."""
 
-    format = Format.BINARY
+    format = psycopg.pq.Format.BINARY
 
-    def load(self, data: Buffer) -> int | None:
+    def load(self, data: "Buffer") -> int | None:
         value = int.from_bytes(data, "big", signed=True) + _EPOCH
         return value if value in _CALENDAR else None
 
@@ -58,8 +56,6 @@ def connect(config: "Config", url: str | None = None, password: str | None = Non
 
     Raises DatabaseUnavailable or ConfigError.
     """
-    from psycopg.rows import dict_row
-
     secret = password if password is not None else (None if url else config.secrets.database_password)
     try:
         given = psycopg.conninfo.conninfo_to_dict(url or config.database_url)
@@ -82,7 +78,7 @@ def connect(config: "Config", url: str | None = None, password: str | None = Non
             psycopg.conninfo.make_conninfo(**{**options, **given}),
             autocommit=True,
             prepare_threshold=None,
-            row_factory=dict_row,
+            row_factory=psycopg.rows.dict_row,
         )
     connection.adapters.register_loader("timestamptz", _Microseconds)
     return connection

@@ -1,6 +1,6 @@
 """A row of ``delivery``: claimed, built, completed."""
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from hivetalk_scheduler.event import Transition
 
@@ -8,8 +8,7 @@ Key = tuple[str, bool, str, int, int]
 """An announcement: event id, test, transition, due_at, generation."""
 
 
-@dataclass(frozen=True, slots=True)
-class Delivery:
+class Delivery(NamedTuple):
     """A row of ``delivery`` that is claimed, or soon will be."""
 
     id: int
@@ -31,8 +30,7 @@ class Delivery:
         return (self.event_id, self.test, self.transition, self.due_at, self.generation)
 
 
-@dataclass(frozen=True, slots=True)
-class Payload:
+class Payload(NamedTuple):
     """The bytes of an announcement in one format."""
 
     key: Key
@@ -43,8 +41,7 @@ class Payload:
     body: str
 
 
-@dataclass(frozen=True, slots=True)
-class Completion:
+class Completion(NamedTuple):
     """What becomes of a claimed delivery."""
 
     delivery: Delivery

@@ -4,8 +4,7 @@ Every time in this package is an ``int``: microseconds since the Unix epoch, UTC
 has that resolution exactly, and integers neither round nor know a time zone.
 """
 
-from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 Transition = Literal["live", "refresh", "ended"]
 """A refresh announces once more, to relays, that an event is live: NIP-53 lets clients take one for ended that was
@@ -15,8 +14,7 @@ SECOND = 1_000_000
 """Microseconds in a second."""
 
 
-@dataclass(frozen=True, slots=True)
-class Event:
+class Event(NamedTuple):
     """One meeting. Every string comes from the database and is hostile: escape it where it is shown.
 
     Long texts arrive cut to the lengths in ``queries.sql``; an infinite or impossible time arrives as None.

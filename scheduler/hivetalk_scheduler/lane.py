@@ -3,8 +3,7 @@
 import asyncio
 from collections import deque
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
-from typing import Literal, cast
+from typing import Literal, NamedTuple, cast
 
 from hivetalk_scheduler.clock import Clock
 from hivetalk_scheduler.delivery import Delivery, Payload
@@ -16,8 +15,7 @@ FAILURES = 3
 """Failed sends in a row after which a destination rests: a dead one is probed, not hammered."""
 
 
-@dataclass(frozen=True, slots=True)
-class Ready:
+class Ready(NamedTuple):
     """A claimed delivery with everything that it takes to send it."""
 
     delivery: Delivery

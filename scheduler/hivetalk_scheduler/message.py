@@ -1,7 +1,6 @@
 """What is sent to a destination, and what the destination answers."""
 
-from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from hivetalk_scheduler.event import Event, Transition
 
@@ -9,8 +8,7 @@ Format = Literal["none", "json", "nostr"]
 """The bytes that a destination sends: none of its own, the JSON body, or the signed Nostr event."""
 
 
-@dataclass(frozen=True, slots=True)
-class Message:
+class Message(NamedTuple):
     """One delivery, ready to send."""
 
     event: Event
@@ -27,8 +25,7 @@ class Message:
     """Seconds from due_at to this attempt (never negative without `lead`)."""
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(NamedTuple):
     """What became of one send.
 
     done: the receiver has it (a duplicate is a success). retry: worth another attempt. permanent: another

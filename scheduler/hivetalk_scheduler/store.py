@@ -2,11 +2,8 @@
 
 import contextlib
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any
-
-import psycopg
+from typing import Any, NamedTuple
 
 from hivetalk_scheduler import clock, log, sql
 from hivetalk_scheduler.clock import Clock
@@ -14,12 +11,12 @@ from hivetalk_scheduler.database import Connection, Row, translated
 from hivetalk_scheduler.delivery import Completion, Delivery, Payload
 from hivetalk_scheduler.errors import ConfigError
 from hivetalk_scheduler.event import Event
+from hivetalk_scheduler.lean import psycopg
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
-@dataclass(frozen=True, slots=True)
-class Look:
+class Look(NamedTuple):
     """What a run learns first; times in microseconds since the epoch."""
 
     now: int
@@ -30,8 +27,7 @@ class Look:
     known: Sequence[str]
 
 
-@dataclass(frozen=True, slots=True)
-class Wanted:
+class Wanted(NamedTuple):
     """What a catch asks for, beside the window."""
 
     names: Sequence[str]
@@ -111,7 +107,7 @@ class Store:
 
         `running`: of the events that began in the window, only those that still run.
         """
-        return self._all("wanted", **_window(bounds), now=moment(now), running=running, **asdict(wanted))
+        return self._all("wanted", **_window(bounds), now=moment(now), running=running, **wanted._asdict())
 
     def catch(
         self, bounds: tuple[int, int], now: int, wanted: Wanted, first: bool = False, running: bool = False
@@ -120,7 +116,7 @@ class Store:
 
         `first`: what the predecessor recorded as sent is taken as sent.
         """
-        found = {"now": moment(now), "first": first, "running": running, **asdict(wanted)}
+        found = {"now": moment(now), "first": first, "running": running, **wanted._asdict()}
         return len(self._all("catch", **_window(bounds), **found))
 
     def sweep(self, span: tuple[int, int], limit: int) -> int | None:

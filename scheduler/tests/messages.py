@@ -1,6 +1,5 @@
 """Events and messages for the tests of keys, bodies and destinations."""
 
-from dataclasses import replace
 from typing import Any
 
 from hivetalk_scheduler import nostr, payload
@@ -29,7 +28,7 @@ EVENT = Event(
 
 def event(**changes: Any) -> Event:
     """EVENT with `changes`."""
-    return replace(EVENT, **changes)
+    return EVENT._replace(**changes)
 
 
 def nostr_message(

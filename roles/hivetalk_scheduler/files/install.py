@@ -19,11 +19,13 @@ from pathlib import Path
 KEPT = 3
 """Releases that stay, the newest ones; the current one always does."""
 
-LAUNCHER = """#!{python} -I
+LAUNCHER = """#!{python} -IS
 import sys
-from hivetalk_scheduler.cli import main
-sys.exit(main())
+sys.path.append("{site}")
+from hivetalk_scheduler.cli import start
+start()
 """
+"""Without the module `site`, which looks for what a release does not have."""
 
 
 def main(directory: Path, release: str, current: Path) -> None:
@@ -64,7 +66,7 @@ def make(archive: Path, work: Path, final: Path) -> None:
     if not compileall.compile_dir(site, quiet=2, workers=0, invalidation_mode=unchecked):
         raise OSError("not every module could be compiled")
     launcher = work / "bin" / "hivetalk-scheduler"
-    launcher.write_text(LAUNCHER.format(python=final / "bin/python"))
+    launcher.write_text(LAUNCHER.format(python=final / "bin/python", site=final / site.relative_to(work)))
     launcher.chmod(0o755)
     work.chmod(0o755)
     tried = subprocess.run(  # noqa: S603 - our own words, no shell

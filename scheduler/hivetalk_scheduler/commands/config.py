@@ -4,7 +4,6 @@ import argparse
 import json
 import os
 import sys
-from dataclasses import fields
 
 from hivetalk_scheduler import config
 from hivetalk_scheduler.errors import ConfigError
@@ -18,7 +17,7 @@ def main(args: argparse.Namespace) -> int:
     else:
         found = config.load(args.config)
     _check_secrets(found.secrets)
-    settings = {f.name: getattr(found, f.name) for f in fields(found) if f.name != "secrets"}
+    settings = {name: value for name, value in found._asdict().items() if name != "secrets"}
     if args.json:
         print(json.dumps(settings))
     else:

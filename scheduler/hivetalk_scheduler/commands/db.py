@@ -39,7 +39,7 @@ def migrate(args: argparse.Namespace) -> int:
             connection.execute("CREATE SCHEMA IF NOT EXISTS hivetalk_scheduler")
         for migration in sql.migrations():
             if migration.version > have:
-                connection.execute(migration.path.read_bytes())
+                connection.execute(sql.read(migration.path).encode())
                 connection.execute(
                     "INSERT INTO hivetalk_scheduler.migration (version, name) VALUES (%s, %s)",
                     [migration.version, migration.name],

@@ -1,10 +1,9 @@
 """The SQL files: named statements, the grants, and the migrations in order."""
 
-import re
-from pathlib import Path
+import os
 from typing import NamedTuple
 
-_HERE = Path(__file__).parent
+_HERE = os.path.dirname(__file__)
 
 
 class Migration(NamedTuple):
@@ -12,27 +11,34 @@ class Migration(NamedTuple):
 
     version: int
     name: str
-    path: Path
+    path: str
 
 
 def statements(name: str) -> dict[str, str]:
     """The statements of ``NAME.sql`` by name, without comments; ``/* other */`` stands for the statement `other`."""
-    parts = re.split(r"(?m)^-- name: (\w+)\n", (_HERE / f"{name}.sql").read_text(encoding="utf-8"))
     found: dict[str, str] = {}
-    for key, body in zip(parts[1::2], parts[2::2], strict=True):
-        text = re.sub(r"(?m)\s*-- .*$", "", body).strip()
-        found[key] = re.sub(r"/\* (\w+) \*/", lambda match: found[match[1]], text)
+    for part in read(f"{name}.sql").split("-- name: ")[1:]:
+        key, *lines = part.splitlines()
+        text = "\n".join(code for line in lines if (code := f" {line}".partition(" -- ")[0].rstrip())).strip()
+        if "/* " in text:
+            for other, its in found.items():
+                text = text.replace(f"/* {other} */", its)
+        found[key] = text
     return found
 
 
 def migrations() -> list[Migration]:
     """Every migration, oldest first; a file is named NNNN_name.sql."""
-    return sorted(
-        Migration(int(path.name[:4]), path.stem[5:], path)
-        for path in (_HERE / "migrations").glob("[0-9]*_*.sql")
-    )
+    names = sorted(name for name in os.listdir(f"{_HERE}/migrations") if name.endswith(".sql"))
+    return [Migration(int(name[:4]), name[5:-4], f"migrations/{name}") for name in names]
 
 
 def grants() -> str:
     """The grants for the scheduler's role, which takes the place of ``{role}``."""
-    return (_HERE / "grants.sql").read_text(encoding="utf-8")
+    return read("grants.sql")
+
+
+def read(path: str) -> str:
+    """The text of a file of this package."""
+    with open(f"{_HERE}/{path}", encoding="utf-8") as file:
+        return file.read()

@@ -179,9 +179,7 @@ def test_a_slow_destination_does_not_outlast_the_timeout(url: str, owner: psycop
         add_event(owner, -1, 60, name=str(number))
     with Receiver(delay=1.2) as slow, Receiver() as fast:
         settings = config(url, timeout=8, delivery_timeout=1, concurrency=2, hold=False)
-        both = Config(
-            **{**{f: getattr(settings, f) for f in settings.__slots__}, "destinations": (slow.url, fast.url)}
-        )
+        both = settings._replace(destinations=(slow.url, fast.url))
         began = time.monotonic()
         run(both)
         assert time.monotonic() - began < both.timeout

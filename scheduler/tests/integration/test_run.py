@@ -1,8 +1,5 @@
 """A run, on a real PostgreSQL and real receivers."""
 
-import os
-import subprocess
-import sys
 import time
 from pathlib import Path
 
@@ -11,7 +8,7 @@ import pytest
 
 from hivetalk_scheduler.run import run
 from tests.integration.application import add_event, installed_long_ago, states, status
-from tests.integration.host import SCHEDULER, config, lines, start, tick
+from tests.integration.host import config, lines, start, tick
 from tests.integration.receiver import Receiver
 
 
@@ -217,33 +214,3 @@ def test_lead_asks_for_earlier(url: str, owner: psycopg.Connection) -> None:
     with Receiver() as receiver:
         run(config(url, receiver, lead=40))
     assert receiver.whats == [("in half a minute", "live")]
-
-
-def test_an_idle_run_imports_nothing_that_it_does_not_need(url: str, owner: psycopg.Connection) -> None:
-    """By name, not by time: most runs send nothing, so they load no client, no signer, no event loop's machinery."""
-    script = (
-        "import sys\n"
-        "from hivetalk_scheduler.cli import main\n"
-        f"assert main(['run', '--config', {os.devnull!r}]) == 0\n"
-        "print(*sys.modules, sep='\\n')\n"
-    )
-    environment = {**os.environ, "PYTHONPATH": str(SCHEDULER)}
-    parts = psycopg.conninfo.conninfo_to_dict(url)
-    environment |= {"PGHOST": str(parts["host"]), "PGUSER": str(parts["user"])}
-    file = f"database_url = 'postgresql:///{parts['dbname']}'\n"
-    script = script.replace(repr(os.devnull), "'/dev/stdin'")
-    ended = subprocess.run(
-        [sys.executable, "-c", script],
-        input=file,
-        env=environment,
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    loaded = set(ended.stdout.split())
-    assert "psycopg" in loaded, "the assertion below would prove nothing"
-    unwanted = {"aiohttp", "coincurve", "cffi", "http.client"}
-    unwanted |= {
-        f"hivetalk_scheduler.{name}" for name in ("fire", "claims", "lane", "announcement", "nostr", "keys")
-    }
-    assert loaded & unwanted == set()

@@ -1,7 +1,5 @@
 """The date of a Nostr event, and that what is stored is what is sent."""
 
-from dataclasses import replace
-
 from hivetalk_scheduler.announcement import Announcements, dated
 from hivetalk_scheduler.config import Config, Secrets
 from hivetalk_scheduler.delivery import Delivery, Payload
@@ -42,13 +40,13 @@ def test_stored_bytes_are_used_again_unchanged() -> None:
 def test_what_is_announced_anew_is_built_anew_under_a_new_id() -> None:
     built = Announcements(CONFIG)
     first = {f: built.build(delivery(), EVENT, f, DUE, []) for f in ("nostr", "json")}
-    again = replace(delivery(), generation=1)
+    again = delivery()._replace(generation=1)
     for format_, old in first.items():
         assert built.build(again, EVENT, format_, DUE, [old]).message_id != old.message_id
 
 
 def test_a_refresh_says_live() -> None:
-    refresh = replace(delivery(), transition="refresh", of_start=DUE)  # type: ignore[arg-type]  # a literal
+    refresh = delivery()._replace(transition="refresh", of_start=DUE)  # type: ignore[arg-type]  # a literal
     body = Announcements(CONFIG).build(refresh, EVENT, "nostr", DUE, []).body
     assert '["status","live"]' in body
 

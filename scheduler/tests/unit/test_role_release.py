@@ -98,7 +98,7 @@ MODULES = {
     "aiohttp.py": "",
     "coincurve.py": "",
     "hivetalk_scheduler/__init__.py": "",
-    "hivetalk_scheduler/cli.py": "import sys\ndef main(): print(*sys.argv[1:]); return 7",
+    "hivetalk_scheduler/cli.py": "import sys\ndef start(): print(*sys.argv[1:]); sys.exit(7)",
 }
 
 

@@ -5,7 +5,6 @@ import re
 import shlex
 import subprocess
 import tomllib
-from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +16,7 @@ from ansible.template import Templar, trust_as_template
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from hivetalk_scheduler import cli
+from hivetalk_scheduler import arguments
 from hivetalk_scheduler.config import Config
 
 TOP = Path(__file__).parents[3]
@@ -211,12 +210,12 @@ def test_the_command_reads_the_configuration_of_its_name_unless_told_another(
         text=True,
         check=True,
     )
-    assert cli._parser().parse_args(ran.stdout.splitlines()).config == config
+    assert arguments.parser().parse_args(ran.stdout.splitlines()).config == config
 
 
 def test_the_configuration_has_every_setting_once_with_its_default() -> None:
     settings_ = tomllib.loads(render("config.toml.j2"))
-    defaults = {field.name: field.default for field in fields(Config) if field.name != "secrets"}
+    defaults = {name: value for name, value in Config._field_defaults.items() if name != "secrets"}
     assert {name: tuple(v) if isinstance(v, list) else v for name, v in settings_.items()} == defaults
 
 
