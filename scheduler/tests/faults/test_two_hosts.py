@@ -60,6 +60,17 @@ def test_an_end_waits_while_a_live_may_still_be_on_its_way(url: str, world: Worl
     world.check()
 
 
+def test_an_end_waits_while_a_live_is_due_and_not_judged(url: str, world: World) -> None:
+    """Judged at the very moment of the end, a host's clock off by a millisecond, both would go out at once."""
+    world.insert(30, 10)
+    Host(world).run(url, WIRE)
+    world.elapse(60)
+    store = Store(connect(Config(database_url=url)), Clock())
+    with store.transaction():
+        assert [delivery.transition for delivery in store.claim("a run", 30, 10)] == ["live"]
+    store.connection.close()
+
+
 @pytest.mark.parametrize("jump", [7200.0, -7200.0, 90_000.0])
 def test_a_wrong_clock_of_the_host_changes_nothing(url: str, world: World, jump: float) -> None:
     world.insert(-1, 600)

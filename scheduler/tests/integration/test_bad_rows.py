@@ -1,5 +1,7 @@
 """A malformed row costs only itself, and is reported."""
 
+import time
+
 import psycopg
 import pytest
 
@@ -140,7 +142,11 @@ def test_what_the_application_locks_is_shown_as_soon_as_it_can_be(
     event = add_event(owner, -1, 60)
     with Receiver() as receiver, psycopg.connect(owner.info.dsn) as other:
         other.execute(lock)
+        began = time.monotonic()
         run_once(url, receiver.url)
+        assert time.monotonic() - began < 5, (
+            "a run does not wait for the application, as long as lock_timeout allows"
+        )
         assert len(receiver.received) == 1
         assert states(owner)["A meeting", "live"] == "delivered"
         assert status(owner, event) == "planned"

@@ -72,3 +72,31 @@ def test_a_whole_deploy_works_under_the_lock_and_removes_old_secrets_last() -> N
         ],
         found,
     ), found
+
+
+@pytest.mark.parametrize("part", [[], ["--tags=config"]], ids=["whole", "a part"])
+def test_one_hosts_bad_variable_stops_the_deploy_before_any_host_is_touched(
+    tmp_path: Path, part: list[str]
+) -> None:
+    inventory = tmp_path / "hosts"
+    inventory.write_text(
+        "[hivetalk]\ngood\nbad hivetalk_scheduler_intervall=30\n"
+        f"[hivetalk:vars]\nansible_connection=local\nansible_python_interpreter={sys.executable}\n"
+    )
+    # With --check, so that the machine of the tests stays as it is even where the deploy goes on.
+    arguments = ["--check", "--extra-vars=ansible_become=false", *part]
+    said = subprocess.run(
+        [
+            Path(sys.executable).parent / "ansible-playbook",
+            f"--inventory={inventory}",
+            *arguments,
+            TOP / "playbooks/deploy.yml",
+        ],
+        env=os.environ | {"ANSIBLE_CONFIG": str(TOP / "ansible.cfg")},
+        capture_output=True,
+        text=True,
+    )
+    assert said.returncode != 0
+    assert "hivetalk_scheduler_intervall: no such variable" in said.stdout
+    assert re.findall(r"^PLAY \[(.+)\]", said.stdout, re.M) == ["Check every host before any is changed"]
+    assert re.search(r"^good +: ok=\d+ +changed=0 ", said.stdout, re.M), said.stdout
