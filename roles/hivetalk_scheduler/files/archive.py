@@ -1,4 +1,4 @@
-"""Makes a release's archive on the controller, unless it is in the cache, and prints its name as JSON.
+"""Makes the archive of a release's code on the controller, unless it is in the cache, and prints its name as JSON.
 
 The archive is the ``site-packages`` of the target: the project's own wheel and, by their hashes, the wheels
 of ``requirements/runtime.lock`` for the target's Python and machine. Its name ends with their digest.
@@ -39,8 +39,8 @@ def main() -> None:
         r'^__version__ = "(.+)"', (given.project / PACKAGE / "__init__.py").read_text(), re.M
     )[1]
     inputs = [given.python, given.machine, given.interpreter]
-    release = f"{version}-{digest(given.project, inputs)[:12]}"
-    archive = given.cache / f"{release}.tar.gz"
+    code = f"{version}-{digest(given.project, inputs)[:12]}"
+    archive = given.cache / f"{code}.tar.gz"
     if not given.name_only:
         given.cache.mkdir(parents=True, exist_ok=True)
         # Several hosts of one play ask at once: the first makes it, the others find it.
@@ -51,7 +51,7 @@ def main() -> None:
                 made = sorted(given.cache.glob("*.tar.gz"), key=lambda path: path.stat().st_mtime)
                 for old in made[:-KEPT]:
                     old.unlink()
-    print(json.dumps({"release": release, "archive": str(archive)}))
+    print(json.dumps({"version": version, "code": code, "archive": str(archive)}))
 
 
 def sources(project: Path) -> list[Path]:

@@ -61,6 +61,9 @@ def unfit_texts(variables: dict[str, Any]) -> Iterator[str]:
             f"{PREFIX}name is {name!r}: it takes a to z, 0 to 9, '-' and '_', at most 31, "
             "and begins with a letter"
         )
+    kept = variables[PREFIX + "keep_releases"]
+    if int(kept) < 2:
+        yield f"{PREFIX}keep_releases is {kept}: it takes 2 or more, the current one and one to return to"
     for variable in (PREFIX + "on_calendar", PREFIX + "destinations"):
         if "\\" in str(variables[variable]):
             yield f"{variable} contains a backslash, which a unit cannot hold there: write it without"

@@ -1,7 +1,7 @@
-"""Makes a release on the target from its archive: whole, or not at all. Needs no network, pip or compiler.
+"""Installs a release on the host: whole, or not at all. Needs no network, pip or compiler.
 
-Arguments: the directory of releases, the release's name, where ``current`` is. Runs under the Python that the
-release will use.
+Arguments: /opt/NAME, the release, its code. Finds the release's own files in releases/.making-RELEASE, and the code's
+archive as code/CODE.tar.gz unless that code is installed. Runs under the Python that the release will use.
 """
 
 import compileall
@@ -16,9 +16,6 @@ import tempfile
 import venv
 from pathlib import Path
 
-KEPT = 3
-"""Releases that stay, the newest ones; the current one always does."""
-
 LAUNCHER = """#!{python} -IS
 import sys
 sys.path.append("{site}")
@@ -28,30 +25,39 @@ start()
 """Without the module `site`, which looks for what a release does not have."""
 
 
-def main(directory: Path, release: str, current: Path) -> None:
+def main(opt: Path, release: str, code: str) -> None:
     os.umask(0o022)
-    archive = directory / f"{release}.tar.gz"
-    for left in directory.glob(".making-*"):
-        # By a deploy that was killed: the lock on the target lets no other be at work now.
-        shutil.rmtree(left)
-    free = shutil.disk_usage(directory).free // 1_000_000
-    work = Path(tempfile.mkdtemp(prefix=".making-", dir=directory))
+    stage = opt / "releases" / f".making-{release}"
+    # By a deploy that was killed: the lock on the host lets no other be at work now.
+    for left in [*opt.glob("code/.making-*"), *opt.glob("releases/.making-*")]:
+        if left != stage:
+            shutil.rmtree(left)
+    free = shutil.disk_usage(opt).free // 1_000_000
+    new = not (opt / "code" / code).exists()
     try:
-        make(archive, work, directory / release)
-        work.rename(directory / release)
+        if new:
+            unpack(opt / "code", code)
+        verify(sorted((stage / "units").iterdir()))
+        (stage / "code").unlink(missing_ok=True)
+        (stage / "code").symlink_to(f"../../code/{code}")
+        stage.rename(opt / "releases" / release)
     except OSError as error:
-        room = f"; {directory} had {free} MB free, a release needs 60" if error.errno == errno.ENOSPC else ""
+        for made in [stage, opt / "code" / code] if new else [stage]:
+            shutil.rmtree(made, ignore_errors=True)
+        room = f"; {opt} had {free} MB free, a release needs 60" if error.errno == errno.ENOSPC else ""
         sys.exit(f"the release was not installed, nothing has changed: {error}{room}")
     finally:
+        (opt / "code" / f"{code}.tar.gz").unlink(missing_ok=True)
+
+
+def unpack(directory: Path, code: str) -> None:
+    """Make directory/code from its archive."""
+    work = Path(tempfile.mkdtemp(prefix=".making-", dir=directory))
+    try:
+        make(directory / f"{code}.tar.gz", work, directory / code)
+        work.rename(directory / code)
+    finally:
         shutil.rmtree(work, ignore_errors=True)
-        archive.unlink(missing_ok=True)
-    others = [
-        path
-        for path in directory.iterdir()
-        if path.is_dir() and path not in (directory / release, current.resolve())
-    ]
-    for old in sorted(others, key=lambda path: path.stat().st_mtime)[: -(KEPT - 1)]:
-        shutil.rmtree(old)
 
 
 def make(archive: Path, work: Path, final: Path) -> None:
@@ -78,5 +84,13 @@ def make(archive: Path, work: Path, final: Path) -> None:
         raise OSError(f"its Python modules do not load on this host: {tried.stderr.strip()[-500:]}")
 
 
+def verify(units: list[Path]) -> None:
+    """Raise OSError where systemd would not take the units."""
+    command = ["systemd-analyze", "verify", "--man=no", "--recursive-errors=no", *units]
+    said = subprocess.run(command, capture_output=True, text=True)  # noqa: S603 - our own words, no shell
+    if said.returncode != 0:
+        raise OSError(f"systemd does not take its units: {said.stderr.strip()[-1000:]}")
+
+
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), sys.argv[2], Path(sys.argv[3]))
+    main(Path(sys.argv[1]), *sys.argv[2:])

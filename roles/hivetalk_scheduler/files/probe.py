@@ -47,14 +47,29 @@ def names(directory):
         return []
 
 
-def stale(name):
-    """Which of the units systemd knows other than their files are: a deploy broke off there."""
-    for suffix in ("service", "timer"):
-        if (
-            output("systemctl", "show", "--property=NeedDaemonReload", "--", name + "." + suffix)[1][-3:]
-            == "yes"
-        ):
-            yield suffix
+def current(name):
+    """The release that is the current one, or nothing."""
+    try:
+        release = os.path.basename(os.readlink("/opt/" + name + "/current"))  # noqa: PTH115, PTH119
+    except OSError:
+        return ""
+    return release if names("/opt/" + name + "/releases/" + release + "/units") else ""
+
+
+def paused(name):
+    """What the playbook pause has written, or nothing."""
+    try:
+        with open("/etc/" + name + "/paused") as file:  # noqa: PTH123
+            return json.load(file)
+    except (OSError, ValueError):
+        return None
+
+
+def user(name):
+    try:
+        return bool(pwd.getpwnam(name))
+    except KeyError:
+        return False
 
 
 def foreign(name):
@@ -152,8 +167,10 @@ print(
             "python": "{}.{}".format(*sys.version_info[:2]),
             "machine": platform.machine(),
             "releases": names("/opt/" + name + "/releases"),
-            "credentials": names("/etc/" + name + "/credentials"),
-            "stale_units": list(stale(name)),
+            "code": names("/opt/" + name + "/code"),
+            "current": current(name),
+            "user": user(name),
+            "paused": paused(name),
             "problems": list(problems(name, calendar, int(interval))),
         }
     )

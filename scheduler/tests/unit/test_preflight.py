@@ -75,6 +75,7 @@ def test_the_defaults_have_no_problem() -> None:
         ({"nostr_nsec": "nsec1nonsense"}, "hivetalk_scheduler_nostr_nsec is not an nsec"),
         ({"webhook_secret": "whsec_!"}, "hivetalk_scheduler_webhook_secret is not base64"),
         ({"name": "a b"}, "hivetalk_scheduler_name is 'a b'"),
+        ({"keep_releases": 1}, "hivetalk_scheduler_keep_releases is 1: it takes 2 or more"),
         ({"on_calendar": "*:*:0/7\\"}, "hivetalk_scheduler_on_calendar contains a backslash"),
         (
             {"room_url": "https://x/{room}\nlead = 9"},
@@ -151,7 +152,8 @@ def probe(
 
 def test_a_fit_host_has_no_problem(tmp_path: Path) -> None:
     found = probe(tmp_path)
-    assert found["problems"] == found["releases"] == found["credentials"] == found["stale_units"] == []
+    assert found["problems"] == found["releases"] == found["code"] == []
+    assert (found["current"], found["user"], found["paused"]) == ("", False, None)
     assert found["python"] == "{}.{}".format(*sys.version_info[:2])
 
 

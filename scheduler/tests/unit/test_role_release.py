@@ -102,57 +102,78 @@ MODULES = {
 }
 
 
-def install(top: Path, release: str, modules: dict[str, str]) -> subprocess.CompletedProcess[str]:
-    """Run install.py as the role does, on an archive of `modules`."""
-    releases = top / "releases"
-    releases.mkdir(exist_ok=True)
-    with tarfile.open(releases / f"{release}.tar.gz", "w:gz") as tar:
+UNIT = "[Service]\nType=oneshot\nExecStart=/bin/true\n"
+
+
+def install(
+    top: Path, release: str, modules: dict[str, str], code: str = "c", unit: str = UNIT
+) -> subprocess.CompletedProcess[str]:
+    """Run install.py as the role does, on an archive of `modules` and a release with one unit."""
+    stage = top / "releases" / f".making-{release}"
+    (stage / "units").mkdir(parents=True)
+    (stage / "units/made-up.service").write_text(unit)
+    (top / "code").mkdir(exist_ok=True)
+    with tarfile.open(top / "code" / f"{code}.tar.gz", "w:gz") as tar:
         for name, text in modules.items():
             member = tarfile.TarInfo(name)
             member.size = len(text)
             tar.addfile(member, io.BytesIO(text.encode()))
     return subprocess.run(
-        [sys.executable, "-I", "-", releases, release, top / "current"],
+        [sys.executable, "-I", "-", top, release, code],
         input=(ROLE / "files/install.py").read_text(),
         capture_output=True,
         text=True,
     )
 
 
+def installed(top: Path) -> dict[str, set[str]]:
+    return {part: {path.name for path in (top / part).iterdir()} for part in ("releases", "code")}
+
+
 def test_a_release_is_installed_with_its_own_python_and_compiled(tmp_path: Path) -> None:
     done = install(tmp_path, "1", MODULES)
     assert done.returncode == 0, done.stderr
     ran = subprocess.run(
-        [tmp_path / "releases/1/bin/hivetalk-scheduler", "a", "b"], capture_output=True, text=True
+        [tmp_path / "releases/1/code/bin/hivetalk-scheduler", "a", "b"], capture_output=True, text=True
     )
     assert (ran.returncode, ran.stdout) == (7, "a b\n")
-    [site] = (tmp_path / "releases/1").glob("lib/python*/site-packages")
+    [site] = (tmp_path / "code/c").glob("lib/python*/site-packages")
     assert list(site.glob("__pycache__/psycopg.*.pyc"))
-    assert [path.name for path in (tmp_path / "releases").iterdir()] == ["1"]
+    assert installed(tmp_path) == {"releases": {"1"}, "code": {"c"}}
+
+
+def test_two_releases_of_the_same_code_share_it(tmp_path: Path) -> None:
+    assert install(tmp_path, "1", MODULES).returncode == 0
+    # Not unpacked again: what is in this archive does not load.
+    assert install(tmp_path, "2", {"aiohttp.py": "def"}).returncode == 0
+    assert installed(tmp_path) == {"releases": {"1", "2"}, "code": {"c"}}
 
 
 @pytest.mark.parametrize(
-    ("broken", "said"),
+    ("broken", "unit", "said"),
     [
-        ({"aiohttp.py": "import no_such_module"}, "its Python modules do not load on this host"),
-        ({"aiohttp.py": "def"}, "not every module could be compiled"),
+        (
+            {"aiohttp.py": "import no_such_module"},
+            UNIT,
+            "its Python modules do not load on this host",
+        ),
+        ({"aiohttp.py": "def"}, UNIT, "not every module could be compiled"),
+        ({}, UNIT.replace("/bin/true", "/no/such/program"), "systemd does not take its units"),
     ],
 )
 def test_a_release_that_does_not_load_leaves_nothing(
-    tmp_path: Path, broken: dict[str, str], said: str
+    tmp_path: Path, broken: dict[str, str], unit: str, said: str
 ) -> None:
-    done = install(tmp_path, "1", MODULES | broken)
+    assert install(tmp_path, "before", MODULES).returncode == 0
+    done = install(tmp_path, "1", MODULES | broken, code="d", unit=unit)
     assert done.returncode != 0
     assert "the release was not installed, nothing has changed" in done.stderr
     assert said in done.stderr
-    assert list((tmp_path / "releases").iterdir()) == []
+    assert installed(tmp_path) == {"releases": {"before"}, "code": {"c"}}
 
 
-def test_old_releases_go_and_the_current_one_stays(tmp_path: Path) -> None:
-    for number, name in enumerate(["current-but-old", "b", "c", "d"]):
-        (tmp_path / "releases" / name).mkdir(parents=True)
-        os.utime(tmp_path / "releases" / name, (number + 1, number + 1))
-    (tmp_path / "releases/.making-left").mkdir()
-    (tmp_path / "current").symlink_to("releases/current-but-old")
-    assert install(tmp_path, "new", MODULES).returncode == 0
-    assert {path.name for path in (tmp_path / "releases").iterdir()} == {"current-but-old", "c", "d", "new"}
+def test_what_a_killed_deploy_has_left_half_made_goes(tmp_path: Path) -> None:
+    for left in ("releases/.making-other/units", "code/.making-left"):
+        (tmp_path / left).mkdir(parents=True)
+    assert install(tmp_path, "1", MODULES).returncode == 0
+    assert installed(tmp_path) == {"releases": {"1"}, "code": {"c"}}

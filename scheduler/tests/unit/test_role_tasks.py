@@ -9,13 +9,14 @@ from pathlib import Path
 import pytest
 
 TOP = Path(__file__).parents[3]
-UNITS = [
-    "Write the configuration",
-    "Write the secrets that are set",
-    "Install the units",
-    "Start the timer",
-    "Install the command",
-    "Remove the secrets that are no longer set",
+RELEASE = [
+    "Name the release",
+    "Install the release",
+    "Migrate the scheduler's schema",
+    "Lay out the secrets that are new",
+    "Switch to the release",
+    "Wait until the timer has fired a canary",
+    "Keep what is worth keeping of the old releases",
 ]
 
 
@@ -46,35 +47,25 @@ def in_order(expected: list[str], found: list[str]) -> bool:
     return all(name in rest for name in expected)
 
 
-@pytest.mark.parametrize("tag", ["config", "credentials", "units"])
-def test_units_secrets_and_configuration_change_together_and_old_secrets_go_last(tag: str) -> None:
-    found = tasks(f"--tags={tag}")
-    assert in_order(UNITS, found), found
-    assert "Switch to the release" not in found
-
-
-def test_a_release_comes_with_its_schema() -> None:
+def test_a_release_comes_with_its_schema_its_secrets_and_its_canary() -> None:
     found = tasks("--tags=release")
-    assert in_order(
-        ["Install the release", "Migrate the scheduler's schema", "Switch to the release"], found
-    ), found
-    assert "Install the units" not in found
+    assert in_order(RELEASE, found), found
+    assert "Install PostgreSQL" not in found
 
 
-def test_a_whole_deploy_works_under_the_lock_and_removes_old_secrets_last() -> None:
+def test_a_part_of_a_deploy_switches_nothing_but_a_whole_release() -> None:
+    for tag in ("database", "migrate"):
+        found = tasks(f"--tags={tag}")
+        assert "Migrate the scheduler's schema" in found
+        assert not {"Install the release", "Switch to the release"} & set(found)
+
+
+def test_a_whole_deploy_works_under_the_lock() -> None:
     found = tasks()
-    assert in_order(
-        [
-            "Take the lock of this host",
-            "Make the database hivetalk",
-            "Install the release",
-            *UNITS,
-        ],
-        found,
-    ), found
+    assert in_order(["Take the lock of this host", "Make the database hivetalk", *RELEASE], found), found
 
 
-@pytest.mark.parametrize("part", [[], ["--tags=config"]], ids=["whole", "a part"])
+@pytest.mark.parametrize("part", [[], ["--tags=release"]], ids=["whole", "a part"])
 def test_one_hosts_bad_variable_stops_the_deploy_before_any_host_is_touched(
     tmp_path: Path, part: list[str]
 ) -> None:

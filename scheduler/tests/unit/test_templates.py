@@ -42,7 +42,12 @@ HOSTILE = [
 
 def render(template: str, **given: Any) -> str:
     """A file of templates/ with the role's defaults, but for `given`."""
-    variables: dict[str, Any] = {"role_path": str(ROLE)}
+    made = '{"version": "1.0", "code": "1.0-c0de"}'
+    variables: dict[str, Any] = {
+        "role_path": str(ROLE),
+        "_hivetalk_scheduler_archive": {"stdout": made},
+        "_hivetalk_scheduler_release": "1.0-0123456789ab",
+    }
     for file in ("defaults/main.yml", "vars/main.yml"):
         variables |= LOADER.load_from_file(str(ROLE / file), trusted_as_template=True)
     variables |= given
@@ -186,12 +191,12 @@ def test_every_name_follows_the_name() -> None:
 @pytest.mark.parametrize(
     ("typed", "config"),
     [
-        ("status", "/etc/meetings/config.toml"),
+        ("status", "/opt/meetings/releases/1.0-0123456789ab/config.toml"),
         ("--config /else status", "/else"),
         ("db check --config /else", "/else"),
     ],
 )
-def test_the_command_reads_the_configuration_of_its_name_unless_told_another(
+def test_the_command_reads_the_configuration_of_its_release_unless_told_another(
     tmp_path: Path, user: int, typed: str, config: str
 ) -> None:
     program = tmp_path / "program"
@@ -202,7 +207,7 @@ def test_the_command_reads_the_configuration_of_its_name_unless_told_another(
         (tmp_path / name).chmod(0o755)
     wrapper = render(
         "hivetalk-scheduler.j2", hivetalk_scheduler_name="meetings", hivetalk_scheduler_nostr_nsec="x"
-    ).replace("/opt/meetings/current/bin/hivetalk-scheduler", str(program))
+    ).replace("/opt/meetings/code/1.0-c0de/bin/hivetalk-scheduler", str(program))
     ran = subprocess.run(
         ["sh", "-c", wrapper, "meetings", *typed.split()],
         env={"PATH": f"{tmp_path}:{os.environ['PATH']}"},
