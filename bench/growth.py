@@ -120,7 +120,7 @@ def _inside(url: str, plans: Path, rounds: int) -> None:
         execute_text(store._sql["begin"])
         look = store.look(names)
         bounds = window.bounds(look.now, look.origin, look.caught_to, config, True)
-        store.catch(bounds, look.now, Wanted(names, True, 10_000, 0))
+        store.catch(bounds, look.now, Wanted(names, True, 10_000, 0, store.canary))
         store.ahead(look.now + 67_000_000, 1)
         # A hundred that are due: written, claimed and completed, then undone.
         execute_text(

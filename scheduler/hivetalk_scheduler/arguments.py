@@ -70,9 +70,9 @@ def parser() -> argparse.ArgumentParser:
     plan = command("plan", "show what a run would catch and fire; changes nothing")
     plan.add_argument("--at", metavar="TIME", required=True, help="ISO 8601 with an offset, or now")
     test = command("test-event", "write a marked event that the timer's runs announce")
-    test.add_argument(
-        "--in", metavar="SECONDS", dest="in_", type=_seconds, required=True, help="start in so long"
-    )
+    test.add_argument("--in", metavar="SECONDS", dest="in_", type=_seconds, help="start in so long")
+    unseen = "a canary: only this release on this host fires it, and only its journal sees it"
+    test.add_argument("--unseen", action="store_true", help=unseen)
     test.add_argument("--for", metavar="SECONDS", dest="for_", type=_seconds, default=10, help="default: 10")
     test.add_argument(
         "--wait", action="store_true", help="follow it until it is delivered; non-zero if it is not"

@@ -19,7 +19,7 @@ class Catcher:
         self._config = config
         self.urls = {destinations.label(url): url for url in config.destinations}
         self.urls |= {destinations.label(url, secret=True): url for url in config.secrets.destinations}
-        self.wanted = Wanted(list(self.urls), config.room_relays != "none", LIMIT, config.lead)
+        self.wanted = Wanted(list(self.urls), config.room_relays != "none", LIMIT, config.lead, store.canary)
         self.more = False
         """The last catch reached LIMIT: there is more."""
 

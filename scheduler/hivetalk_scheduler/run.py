@@ -11,12 +11,13 @@ import os
 import signal
 import socket
 
-from hivetalk_scheduler import __version__, clock, log, window
+from hivetalk_scheduler import clock, log, window
 from hivetalk_scheduler.catch import Catcher
 from hivetalk_scheduler.clock import Clock
 from hivetalk_scheduler.config import GRACE, Config
 from hivetalk_scheduler.database import connect
 from hivetalk_scheduler.event import SECOND
+from hivetalk_scheduler.release import release
 from hivetalk_scheduler.store import Store
 
 PRUNE = 1000
@@ -35,7 +36,7 @@ def run(config: Config) -> None:
         hold_end = window.hold_end(look.now, clock.host(), config) if config.hold else look.now
         idle = not store.ahead(hold_end, 1)
         store.start_run(
-            run_id, bounds, look.now, host=socket.gethostname(), release=__version__,
+            run_id, bounds, look.now, host=socket.gethostname(), release=release(),
             offset=database_clock.host_offset(), caught=caught, idle=idle,
         )  # fmt: skip
     log.info(

@@ -12,6 +12,7 @@ from hivetalk_scheduler.delivery import Completion, Delivery, Payload
 from hivetalk_scheduler.errors import ConfigError
 from hivetalk_scheduler.event import Event
 from hivetalk_scheduler.lean import psycopg
+from hivetalk_scheduler.release import canary
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -21,6 +22,7 @@ class Look(NamedTuple):
 
     now: int
     version: int | None
+    oldest: int | None
     origin: int | None
     caught_to: int | None
     swept_to: int | None
@@ -35,6 +37,8 @@ class Wanted(NamedTuple):
     """A room's own relay is a destination, too."""
     limit: int
     lead: float
+    canary: str
+    """The destination of the test events that this release on this host alone fires."""
 
 
 def moment(microseconds: int) -> datetime:
@@ -57,6 +61,7 @@ class Store:
         self.connection = connection
         self._clock = clock_
         self._sql = sql.statements("queries")
+        self.canary = canary()
 
     def _all(self, name: str, /, **parameters: Any) -> list[Row]:
         cursor = self.connection.execute(self._sql[name], parameters or None, binary=True)
@@ -81,17 +86,9 @@ class Store:
         row = self._all("look", names=list(names))[0]
         self._clock.sync(row["now"], before, clock.monotonic())
         look = Look(**row)
-        newest = sql.migrations()[-1].version
-        if look.version is None or look.version < newest:
-            raise ConfigError(
-                f"the schema is at version {look.version}, this release needs {newest}: "
-                "run hivetalk-scheduler db migrate as the owner"
-            )
-        if look.version > newest:
-            raise ConfigError(
-                f"the schema is at version {look.version}, newer than this release knows ({newest}): "
-                "deploy the newer release on this host, too"
-            )
+        unfit = sql.unfit(look.version, look.oldest)
+        if unfit:
+            raise ConfigError(unfit)
         return look
 
     def start(self, look: Look, names: Sequence[str], origin: int) -> None:
@@ -138,11 +135,12 @@ class Store:
 
     def ahead(self, until: int, limit: int) -> list[Delivery]:
         """The pending deliveries up to `until`, soonest first."""
-        return [Delivery(**row) for row in self._all("ahead", until=moment(until), limit=limit)]
+        rows = self._all("ahead", until=moment(until), limit=limit, canary=self.canary)
+        return [Delivery(**row) for row in rows]
 
     def claim(self, run: str, lease: float, limit: int, busy: Iterable[str] = ()) -> list[Delivery]:
         """Claim what is due, for `lease` seconds, but for the destinations `busy`."""
-        rows = self._all("claim", run=run, lease=lease, limit=limit, busy=list(busy))
+        rows = self._all("claim", run=run, lease=lease, limit=limit, busy=list(busy), canary=self.canary)
         return [Delivery(**row) for row in rows]
 
     def sources(self, deliveries: Iterable[Delivery]) -> dict[tuple[str, bool], Event]:

@@ -32,6 +32,9 @@ def main(opt: Path, release: str, code: str) -> None:
     for left in [*opt.glob("code/.making-*"), *opt.glob("releases/.making-*")]:
         if left != stage:
             shutil.rmtree(left)
+    for archive in opt.glob("code/*.tar.gz"):
+        if archive.name != f"{code}.tar.gz":
+            archive.unlink()
     free = shutil.disk_usage(opt).free // 1_000_000
     new = not (opt / "code" / code).exists()
     try:

@@ -92,7 +92,7 @@ class Host:
         """Undo: the release, the units and the secrets of before; without any, no timer."""
         before = self.unfinished()
         if before is None:
-            return {"changed": False, "release": self.current, "journal": []}
+            return {"changed": False}
         journal = self.journal(float(str(before["since"])))
         failed, release = self.current, before["from"]
         self.restore_secrets()
@@ -109,7 +109,7 @@ class Host:
                 self.prune_code()
             self.marker.unlink()
         self.systemctl("reset-failed", f"{self.name}.service", check=False)
-        return {"changed": True, "release": release, "journal": journal}
+        return {"changed": True, "failed": failed, "release": release, "journal": journal}
 
     def rollback(self, wanted: str) -> dict[str, object]:
         """Switch to an old release; refuses one that is not there, or that the schema no longer serves."""

@@ -33,8 +33,9 @@ def migrate(args: argparse.Namespace) -> int:
         connection.execute("SELECT pg_advisory_xact_lock(%s)", [LOCK])
         have = _version(connection)
         newest = sql.migrations()[-1].version
-        if have > newest:
-            raise ConfigError(f"the schema is at version {have}, newer than this release knows ({newest})")
+        unfit = sql.unfit(have, _oldest(connection)) if have >= newest else None
+        if unfit:
+            raise ConfigError(unfit)
         if have == 0:
             connection.execute("CREATE SCHEMA IF NOT EXISTS hivetalk_scheduler")
         for migration in sql.migrations():
@@ -49,9 +50,9 @@ def migrate(args: argparse.Namespace) -> int:
             role = compose.Identifier(args.grant_to).as_string(connection)
             connection.execute(sql.grants().format(role=role).encode())
     if args.json:
-        print(json.dumps({"applied": applied, "version": newest}))
+        print(json.dumps({"applied": applied, "version": max(have, newest)}))
     else:
-        print("\n".join(f"applied {name}" for name in applied) or f"up to date at version {newest}")
+        print("\n".join(f"applied {name}" for name in applied) or f"up to date at version {have}")
     return 0
 
 
@@ -65,6 +66,12 @@ def _version(connection: Connection) -> int:
         "SELECT coalesce(max(version), 0) AS version FROM hivetalk_scheduler.migration"
     ).fetchone()
     return int(row["version"]) if row else 0
+
+
+def _oldest(connection: Connection) -> int:
+    """The version that a release must know to go on using the schema."""
+    row = connection.execute("SELECT max(oldest) AS oldest FROM hivetalk_scheduler.migration").fetchone()
+    return int(row["oldest"]) if row else 0
 
 
 _CHANGE = "SELECT, INSERT, UPDATE"
@@ -91,18 +98,10 @@ def check(args: argparse.Namespace) -> int:
             True,
             f"PostgreSQL {connection.info.server_version // 10000}, {connection.info.dbname}",
         )
-        have, newest = _version(connection), sql.migrations()[-1].version
-        mend = (
-            "run hivetalk-scheduler db migrate as the owner"
-            if have < newest
-            else "deploy the newer release here, too"
-        )
-        add(
-            "schema",
-            have == newest,
-            f"version {have}" + ("" if have == newest else f", needed {newest}: {mend}"),
-        )
-        if have == newest:
+        have = _version(connection)
+        unfit = sql.unfit(have, None) or sql.unfit(have, _oldest(connection))
+        add("schema", not unfit, unfit or f"version {have}")
+        if not unfit:
             _check_grants(connection, add)
         if all(line["ok"] for line in found):
             _check_rows(connection, add)

@@ -9,7 +9,8 @@ from typing import Any
 from hivetalk_scheduler import config, log
 from hivetalk_scheduler.config import Config
 from hivetalk_scheduler.console import Console, timed
-from hivetalk_scheduler.errors import TryAgain
+from hivetalk_scheduler.errors import TryAgain, UsageError
+from hivetalk_scheduler.release import canary
 
 POLL = 0.5
 """Seconds between two looks."""
@@ -17,24 +18,29 @@ POLL = 0.5
 
 def main(args: argparse.Namespace) -> int:
     """Write the event, follow it with ``--wait``; raises TryAgain if it does not arrive."""
+    if args.in_ is None and not args.unseen:
+        raise UsageError(
+            "the following arguments are required: --in; see hivetalk-scheduler test-event --help"
+        )
     settings = config.load(args.config)
+    if args.unseen:
+        args.in_, args.for_ = args.in_ or soonest(settings), 86_400
     console = Console(settings)
     event_id = f"test-{os.urandom(6).hex()}"
-    (row,) = console.ask("add_test_event", id=event_id, starts_in=args.in_, lasts=args.for_)
+    only_to = canary() if args.unseen else None
+    (row,) = console.ask("add_test_event", id=event_id, starts_in=args.in_, lasts=args.for_, only_to=only_to)
     if not args.json:
-        print(
-            f"{event_id}: live at {log.time(row['starts_at'])}, ended at {log.time(row['ends_at'])}",
-            flush=True,
-        )
-    if not args.wait:
-        if args.json:
-            print(json.dumps({"event_id": event_id, "deliveries": []}))
-        return 0
-    rows = _follow(console, settings, event_id, args)
+        ended = "" if args.unseen else f", ended at {log.time(row['ends_at'])}"
+        print(f"{event_id}: live at {log.time(row['starts_at'])}{ended}", flush=True)
+    awaited = {"live"} if args.unseen else {"live", "ended"}
+    patience = args.in_ + (0 if args.unseen else args.for_) + long_enough(settings)
+    rows = _follow(console, event_id, awaited, patience, args.json) if args.wait else []
     if args.json:
-        print(json.dumps({"event_id": event_id, "deliveries": timed(rows)}))
+        print(json.dumps({"event_id": event_id, "patience_s": patience, "deliveries": timed(rows)}))
+    if not args.wait:
+        return 0
     wrong = [r for r in rows if r["state"] != "delivered"]
-    if wrong or {r["transition"] for r in rows} != {"live", "ended"}:
+    if wrong or {r["transition"] for r in rows} != awaited:
         raise TryAgain(
             f"{event_id} was not delivered everywhere: {len(rows) - len(wrong)} of {len(rows)} deliveries arrived; "
             "see journalctl -u hivetalk-scheduler, and hivetalk-scheduler status"
@@ -42,18 +48,29 @@ def main(args: argparse.Namespace) -> int:
     return 0
 
 
+def soonest(settings: Config) -> float:
+    """In how many seconds an event may start so that the next run, however late it is, neither overlooks it nor finds
+    it too late."""
+    cycle = settings.interval + settings.jitter + settings.accuracy
+    return max(1.0, cycle + 1 - min(settings.max_lateness, settings.window_behind))
+
+
+def long_enough(settings: Config) -> float:
+    """Seconds after an event's time in which a run has surely been, and has delivered it."""
+    return 2 * (settings.interval + settings.jitter + settings.accuracy) + settings.delivery_timeout + 10
+
+
 def _follow(
-    console: Console, settings: Config, event_id: str, args: argparse.Namespace
+    console: Console, event_id: str, awaited: set[str], patience: float, quiet: bool
 ) -> list[dict[str, Any]]:
-    """Poll until everything has ended, or a run after the event's end should long have been."""
-    patience = 2 * (settings.interval + settings.jitter + settings.accuracy) + settings.delivery_timeout + 10
-    give_up = time.monotonic() + args.in_ + args.for_ + patience
+    """Poll until all that is awaited has ended, or for `patience` seconds."""
+    give_up = time.monotonic() + patience
     shown: dict[tuple[str, str], str] = {}
     while True:
         rows = console.ask("of_test_event", id=event_id)
         for row in rows:
             where = (row["transition"], row["destination"])
-            if shown.get(where) != row["state"] and not args.json:
+            if shown.get(where) != row["state"] and not quiet:
                 shown[where] = row["state"]
                 late = "" if row["lateness_ms"] is None else f" {row['lateness_ms']} ms after its time"
                 answer = f": {log.escape(row['answer'])}" if row["answer"] else ""
@@ -62,7 +79,7 @@ def _follow(
                     flush=True,
                 )
         states = {(row["transition"], row["state"]) for row in rows}
-        over = {t for t, _ in states} == {"live", "ended"} and not any(s == "pending" for _, s in states)
+        over = {t for t, _ in states} == awaited and not any(s == "pending" for _, s in states)
         if over or time.monotonic() > give_up:
             return rows
         time.sleep(POLL)

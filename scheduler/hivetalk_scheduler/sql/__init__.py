@@ -33,6 +33,20 @@ def migrations() -> list[Migration]:
     return [Migration(int(name[:4]), name[5:-4], f"migrations/{name}") for name in names]
 
 
+def unfit(version: int | None, oldest: int | None) -> str | None:
+    """Why this release cannot use a schema at `version` that serves releases which know at least `oldest`, or None."""
+    newest = migrations()[-1].version
+    at = f"the schema is at version {version}"
+    if version is None or version < newest:
+        return f"{at}, this release needs {newest}: run hivetalk-scheduler db migrate as the owner"
+    if oldest is not None and oldest > newest:
+        return (
+            f"{at} and no longer serves a release that knows version {newest} only: "
+            "deploy a newer release on this host, too"
+        )
+    return None
+
+
 def grants() -> str:
     """The grants for the scheduler's role, which takes the place of ``{role}``."""
     return read("grants.sql")

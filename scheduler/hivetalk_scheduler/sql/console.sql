@@ -27,7 +27,7 @@ WITH last AS (SELECT started_at, host, extract(epoch FROM clock_offset)::float8 
      resting AS (SELECT name FROM hivetalk_scheduler.destination WHERE failures > 0),
      overdue AS (SELECT count(*) AS n, min(due_at) AS oldest FROM hivetalk_scheduler.delivery
                   WHERE state = 'pending' AND attempts = 0 AND next_at < statement_timestamp()
-                    AND due_at < statement_timestamp() - interval '1 min'
+                    AND due_at < statement_timestamp() - interval '1 min' AND destination !~ '^canary:'
                     AND destination NOT IN (SELECT name FROM resting)),
      ended AS (SELECT count(*) FILTER (WHERE state = 'dead') AS dead, count(*) FILTER (WHERE state = 'expired') AS expired
                  FROM hivetalk_scheduler.delivery
@@ -53,8 +53,8 @@ SELECT span, count(*) AS n, percentile_cont(0.5) WITHIN GROUP (ORDER BY ms) AS p
  GROUP BY span, length ORDER BY length
 
 -- name: add_test_event
-INSERT INTO hivetalk_scheduler.test_event (event_id, name, starts_at, ends_at)
-SELECT %(id)s, 'HiveTalk Scheduler test event', t.start, t.start + make_interval(secs => %(lasts)s)
+INSERT INTO hivetalk_scheduler.test_event (event_id, name, starts_at, ends_at, only_to)
+SELECT %(id)s, 'HiveTalk Scheduler test event', t.start, t.start + make_interval(secs => %(lasts)s), %(only_to)s
   FROM (SELECT clock_timestamp() + make_interval(secs => %(starts_in)s) AS start) AS t
 RETURNING starts_at, ends_at
 

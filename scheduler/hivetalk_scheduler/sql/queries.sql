@@ -12,6 +12,7 @@ SET LOCAL idle_in_transaction_session_timeout = '30s'
 -- name: look
 SELECT clock_timestamp() AS now,
        (SELECT max(version) FROM hivetalk_scheduler.migration) AS version,
+       (SELECT max(oldest) FROM hivetalk_scheduler.migration) AS oldest,
        (SELECT origin FROM hivetalk_scheduler.watermark) AS origin,
        (SELECT caught_to FROM hivetalk_scheduler.watermark) AS caught_to,
        (SELECT swept_to FROM hivetalk_scheduler.watermark) AS swept_to,
@@ -32,27 +33,30 @@ SELECT unnest(%(names)s::text[]), %(origin)s ON CONFLICT DO NOTHING
 -- `running`: of the events that began in the window, only those that still run.
 SELECT DISTINCT ON (c.due_at, c.event_id, c.transition, d.destination, c.test)
        c.event_id, c.test, c.transition, c.due_at, d.destination, c.status, coalesce(x.generation + 1, 0) AS generation
-  FROM (SELECT event_id::text AS event_id, false AS test, 'live' AS transition, starts_at AS due_at, room_relay_url, status
+  FROM (SELECT event_id::text AS event_id, false AS test, 'live' AS transition, starts_at AS due_at, room_relay_url, status,
+               NULL AS only_to
           FROM hivetalk_scheduler.event_source
          WHERE starts_at > %(lower)s AND starts_at <= %(upper)s AND cancelled IS NOT TRUE
            AND (ends_at IS NULL OR ends_at > %(now)s + make_interval(secs => %(lead)s) OR ends_at < starts_at)
          UNION ALL
-        SELECT event_id::text, false, 'ended', ends_at, room_relay_url, status
+        SELECT event_id::text, false, 'ended', ends_at, room_relay_url, status, NULL
           FROM hivetalk_scheduler.event_source
          WHERE NOT %(running)s
            AND ends_at > %(lower)s AND ends_at <= %(upper)s AND cancelled IS NOT TRUE AND ends_at >= starts_at
          UNION ALL
-        SELECT event_id, true, 'live', starts_at, NULL, NULL
+        SELECT event_id, true, 'live', starts_at, NULL, NULL, only_to
           FROM hivetalk_scheduler.test_event
          WHERE starts_at > %(lower)s AND starts_at <= %(upper)s
-           AND ends_at > %(now)s + make_interval(secs => %(lead)s)
+           AND ends_at > %(now)s + make_interval(secs => %(lead)s) AND coalesce(only_to = %(canary)s, true)
          UNION ALL
-        SELECT event_id, true, 'ended', ends_at, NULL, NULL
+        SELECT event_id, true, 'ended', ends_at, NULL, NULL, NULL
           FROM hivetalk_scheduler.test_event
-         WHERE NOT %(running)s AND ends_at > %(lower)s AND ends_at <= %(upper)s) AS c
+         WHERE NOT %(running)s AND ends_at > %(lower)s AND ends_at <= %(upper)s AND only_to IS NULL) AS c
  CROSS JOIN LATERAL (
         SELECT k.name AS destination FROM hivetalk_scheduler.destination AS k
-         WHERE k.name = ANY(%(names)s) AND c.due_at >= k.origin
+         WHERE k.name = ANY(%(names)s) AND c.due_at >= k.origin AND c.only_to IS NULL
+         UNION
+        SELECT c.only_to WHERE c.only_to IS NOT NULL
          UNION
         SELECT left(regexp_replace(btrim(c.room_relay_url), '/+$', ''), 500)
          WHERE %(room_relays)s AND btrim(c.room_relay_url) <> '') AS d
@@ -117,16 +121,20 @@ SELECT d.id, d.event_id, d.test, d.transition, d.due_at, d.of_start, d.destinati
        d.generation, d.forced
   FROM hivetalk_scheduler.delivery AS d
  WHERE d.state = 'pending' AND d.next_at <= %(until)s
+   AND (d.destination !~ '^canary:' OR d.destination = %(canary)s
+        OR d.caught_at < statement_timestamp() - interval '5 min')
    AND d.destination <> ALL(ARRAY(SELECT name FROM hivetalk_scheduler.destination WHERE probe_at > statement_timestamp()))
  ORDER BY d.next_at LIMIT %(limit)s
 
 -- name: claim
 -- An `ended` waits while the same event's `live` is being sent, or is due itself and not yet judged; a destination
--- that rests waits.
+-- that rests waits. A canary is its own release's; one that was left behind is anybody's, to be cancelled.
 -- statement_timestamp() is never later than the clock, so nothing is claimed early.
 WITH due AS MATERIALIZED (
     SELECT d.id FROM hivetalk_scheduler.delivery AS d
      WHERE d.state = 'pending' AND d.next_at <= statement_timestamp() AND d.destination <> ALL(%(busy)s)
+       AND (d.destination !~ '^canary:' OR d.destination = %(canary)s
+            OR d.caught_at < statement_timestamp() - interval '5 min')
        AND d.destination <> ALL(ARRAY(SELECT name FROM hivetalk_scheduler.destination WHERE probe_at > statement_timestamp()))
        AND (d.transition <> 'ended' OR NOT EXISTS (
             SELECT FROM hivetalk_scheduler.delivery AS l

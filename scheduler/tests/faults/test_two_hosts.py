@@ -117,7 +117,7 @@ def test_two_catches_at_once_write_one_row(url: str, world: World, owner: psycop
     world.insert(1, None)
     one, two = stores(url)
     now = one.look([LABEL]).now
-    wanted = ((now - 60_000_000, now + 60_000_000), now, Wanted([LABEL], False, 10, 0.0))
+    wanted = ((now - 60_000_000, now + 60_000_000), now, Wanted([LABEL], False, 10, 0.0, one.canary))
     found: list[int] = []
 
     def second() -> None:

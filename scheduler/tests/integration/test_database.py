@@ -42,12 +42,14 @@ def test_a_missing_schema_is_78_and_names_the_mend(
     assert "db migrate" in capfd.readouterr().out
 
 
-def test_a_newer_schema_is_78_and_is_left_alone(
+def test_a_schema_that_has_outgrown_the_release_is_78_and_is_left_alone(
     file: str, owner: psycopg.Connection, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    owner.execute("INSERT INTO hivetalk_scheduler.migration (version, name) VALUES (9999, 'future')")
+    owner.execute(
+        "INSERT INTO hivetalk_scheduler.migration (version, name, oldest) VALUES (9999, 'future', 9999)"
+    )
     add_event(owner, -1, 60)
-    assert "deploy the newer release" in run_fails(file, 78, capfd)
+    assert "deploy a newer release" in run_fails(file, 78, capfd)
     assert owner.execute("SELECT count(*) FROM hivetalk_scheduler.delivery").fetchone() == (0,)
     assert main(["db", "migrate", "--config", file]) == 78
 

@@ -35,6 +35,7 @@ def test_what_a_run_looks_at_does_not_grow_with_history(url: str, owner: psycopg
         "room_relays": True,
         "limit": 1000,
         "lead": 0,
+        "canary": "canary:here/1.0",
         "first": False,
         "running": False,
         "every": 1800,

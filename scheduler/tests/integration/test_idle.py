@@ -9,8 +9,8 @@ import pytest
 SCHEDULER = Path(__file__).parents[2]
 
 PACKAGE = (
-    "hivetalk_scheduler catch cli clock config database delivery destinations errors event lean log message run sql "
-    "store window"
+    "hivetalk_scheduler catch cli clock config database delivery destinations errors event lean log message release "
+    "run sql store window"
 )
 """What of this package an idle run needs."""
 

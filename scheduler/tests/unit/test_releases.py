@@ -179,7 +179,12 @@ def test_going_back_leaves_the_host_as_it_was(lab: Lab) -> None:
     lab.do("switch", "b")
     assert (lab.etc / "credentials/nsec").read_text() == "new"
     assert lab.said
-    assert lab.do("back") == {"changed": True, "release": "a", "journal": ["the last line"]}
+    assert lab.do("back") == {
+        "changed": True,
+        "failed": "b",
+        "release": "a",
+        "journal": ["the last line"],
+    }
     assert lab.picture() == before
     # The timer's unit changed back, and the failed release's run is to end.
     assert {f"restart {NAME}.timer", f"stop {NAME}.service", "daemon-reload"} <= set(lab.said)
