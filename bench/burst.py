@@ -89,8 +89,8 @@ def of_ours(
         until = time.monotonic() + 300
         while seen < number:
             seen += sum(program.new_lines(b">delivered ") for _, program in programs)
-            if time.monotonic() > until:
-                raise RuntimeError(f"after 300 s {seen} of {number} were delivered")
+            if seen < number and (time.monotonic() > until or all(one.gone() for _, one in programs)):
+                raise RuntimeError(f"{seen} of {number} were delivered, then it ended or took 300 s")
             time.sleep(0.05)
         peak = max(program.peak() for _, program in programs)
     finally:

@@ -34,7 +34,7 @@ def release() -> Path:
         once([interpreter, ROLE / "install.py", directory, final.name, directory / "current"])
         # The seam where another package adds a kind of destination.
         site = next(final.glob("lib/python*/site-packages"))
-        (site / "bench.pth").write_text(f"{HERE / 'seam'}\n")
+        shutil.copytree(HERE / "seam", site, dirs_exist_ok=True)
     return final
 
 
