@@ -182,6 +182,18 @@ def test_read_only_for_a_while(journal: Path) -> None:
     assert "read-only" in journal.read_text()
 
 
+def test_of_two_hosts_the_one_that_takes_writes_is_used(journal: Path) -> None:
+    """A standby answers, too."""
+    with postgres() as standby, postgres() as primary, Receiver() as receiver:
+        with standby.owner() as owner:
+            owner.execute("ALTER DATABASE hivetalk SET default_transaction_read_only = on")
+        with primary.owner() as owner:
+            owner.execute(STREAM, [0])
+        both = f"{standby.url('scheduler')},{primary.directory}"
+        assert start(journal, holding(both, receiver, hold=False)).wait(60) == 0
+        assert len(receiver.received) == 200
+
+
 def test_disk_full(journal: Path) -> None:
     """The write-ahead log has no room either, so PostgreSQL stops; it comes back when there is room."""
     with postgres(megabytes=96) as server, Receiver() as receiver:

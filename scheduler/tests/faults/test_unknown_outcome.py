@@ -50,6 +50,7 @@ def test_after_each_commit(url: str, owner: psycopg.Connection, journal: Path) -
     assert tally.sound()
     assert tally.killed > 10 and within > tally.killed / 2, "a run reconnects by itself"
     assert unshown(owner) == []
+    assert "claim-lost" not in journal.read_text(), "what was recorded is told as what it is"
 
 
 def test_after_each_send(url: str, owner: psycopg.Connection, journal: Path) -> None:

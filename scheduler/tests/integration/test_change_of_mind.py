@@ -1,5 +1,6 @@
 """Events that are moved, renamed, cancelled, deleted and restored: what goes out is what holds at that moment."""
 
+import threading
 import time
 
 import psycopg
@@ -147,6 +148,22 @@ def test_a_renamed_event_goes_out_under_its_new_name(url: str, owner: psycopg.Co
         owner.execute("UPDATE events SET name = 'new'")
         time.sleep(1.1)
         run_once(url, receiver)
+    assert receiver.whats == [("new", "live")]
+
+
+def test_what_changes_while_a_run_holds_goes_out_as_it_is_then(url: str, owner: psycopg.Connection) -> None:
+    """Its bytes were made seconds ahead, and the run had it in sight."""
+    rename = (
+        "UPDATE events SET name = 'new', status = CASE name WHEN 'kept' THEN 'planned' ELSE 'cancelled' END"
+    )
+    for name in ("kept", "cancelled"):
+        add_event(owner, 3, None, name=name)
+    with Receiver() as receiver, psycopg.connect(owner.info.dsn, autocommit=True) as application:
+        timer = threading.Timer(2, application.execute, [rename])
+        timer.start()
+        hold = {"on_calendar": "minutely", "interval": 4, "jitter": 0, "accuracy": 0.1}
+        run(Config(database_url=url, destinations=(receiver.url,), **hold))
+        timer.join()
     assert receiver.whats == [("new", "live")]
 
 

@@ -264,7 +264,7 @@ def test_db_check_names_a_missing_index(
     assert "FAIL index on starts_at" in capfd.readouterr().out
 
 
-def test_of_several_hosts_the_one_that_answers_and_takes_writes_is_used(
+def test_of_several_hosts_the_one_that_answers_is_used(
     url: str, owner: psycopg.Connection, tmp_path: Path
 ) -> None:
     parts = psycopg.conninfo.conninfo_to_dict(url)

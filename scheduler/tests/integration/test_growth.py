@@ -23,6 +23,14 @@ def test_what_a_run_looks_at_does_not_grow_with_history(url: str, owner: psycopg
         f"SELECT n::text, false, 'live', t, 'journal:', t, 'delivered', t FROM {past}"
     )
     owner.execute(f"INSERT INTO events (name, start_time, end_time) SELECT 'old', t, t FROM {past}")
+    owner.execute(
+        "INSERT INTO hivetalk_scheduler.payload SELECT event_id, test, transition, due_at, 0, 'json', event_id, 1, '' "
+        "FROM hivetalk_scheduler.delivery"
+    )
+    owner.execute(
+        f"INSERT INTO hivetalk_scheduler.run SELECT n::text, 'host', '1', t, t, t, t, '0' FROM {past}"
+    )
+    owner.execute(f"INSERT INTO hivetalk_scheduler.test_event SELECT n::text, 'old', t, t FROM {past}")
     owner.execute("ANALYZE")
     installed_long_ago(owner, "journal:")
     store = Store(connect(Config(database_url=url)), Clock())

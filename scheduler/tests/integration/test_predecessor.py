@@ -14,7 +14,7 @@ from hivetalk_scheduler.config import Config
 from hivetalk_scheduler.errors import DatabaseUnavailable
 from hivetalk_scheduler.run import run
 from tests.integration.application import add_event, installed_long_ago, states, status
-from tests.integration.receiver import Receiver
+from tests.integration.receiver import Received, Receiver
 
 NOW = {"hold": False}
 """A run that fires what is due, and ends."""
@@ -91,14 +91,20 @@ def test_an_outage_of_more_than_2_minutes_loses_nothing(url: str, owner: psycopg
 
 
 def test_live_and_ended_of_a_short_event_keep_their_order(url: str, owner: psycopg.Connection) -> None:
-    with Receiver(delay=0.3) as receiver:
+    acted: list[tuple[str, str]] = []
+
+    def answer(received: Received) -> int:
+        time.sleep(0.5 if received.what[1] == "live" else 0)  # an end that does not wait overtakes it
+        acted.append(received.what)
+        return 204
+
+    with Receiver(answer=answer) as receiver:
         add_event(owner, 1.2, 1.25, name="short")
         add_event(owner, 1.2, 1.2, name="no longer than an instant")
         run(config(url, receiver, **HOLD))
         run(config(url, receiver, **NOW))
-    short = [transition for name, transition in receiver.whats if name == "short"]
-    assert short in (["live", "ended"], ["ended"])
-    assert [w for w in receiver.whats if w[0] != "short"] == [("no longer than an instant", "ended")]
+    assert [transition for name, transition in acted if name == "short"] in (["live", "ended"], ["ended"])
+    assert [what for what in acted if what[0] != "short"] == [("no longer than an instant", "ended")]
 
 
 def test_an_event_without_an_end_costs_no_other_event(url: str, owner: psycopg.Connection) -> None:
@@ -174,10 +180,13 @@ def test_two_hosts_do_not_send_twice(url: str, owner: psycopg.Connection, tmp_pa
     assert sum(share for (share,) in shares) == 200
 
 
-def test_a_slow_destination_does_not_outlast_the_timeout(url: str, owner: psycopg.Connection) -> None:
+@pytest.mark.parametrize("delay", [1.2, 0.8], ids=["too slow", "nearly too slow"])
+def test_a_slow_destination_does_not_outlast_the_timeout(
+    url: str, owner: psycopg.Connection, delay: float
+) -> None:
     for number in range(30):
         add_event(owner, -1, 60, name=str(number))
-    with Receiver(delay=1.2) as slow, Receiver() as fast:
+    with Receiver(delay=delay) as slow, Receiver() as fast:
         settings = config(url, timeout=8, delivery_timeout=1, concurrency=2, hold=False)
         both = settings._replace(destinations=(slow.url, fast.url))
         began = time.monotonic()
@@ -187,4 +196,5 @@ def test_a_slow_destination_does_not_outlast_the_timeout(url: str, owner: psycop
     left = owner.execute(
         "SELECT count(*) FROM hivetalk_scheduler.delivery WHERE state = 'pending' AND transition = 'live'"
     ).fetchone()
-    assert left == (30,)
+    # What has no time any more waits for the next run; in 8 s, 20 can be answered.
+    assert left is not None and left[0] >= (30 if delay > 1 else 10)
