@@ -5,6 +5,7 @@ role's prefix) and ``toml`` (the rendered config.toml). Needs the package hiveta
 """
 
 import difflib
+import ipaddress
 import json
 import re
 import sys
@@ -21,6 +22,11 @@ from hivetalk_scheduler.errors import ConfigError
 
 PREFIX = "hivetalk_scheduler_"
 NAME = re.compile(r"[a-z][a-z0-9_-]{0,30}")
+MEMORY = re.compile(r"infinity|([0-9]{1,9})([MG])", re.ASCII)
+LEAST_MEMORY, LEAST_TASKS = 128, 16
+"""MB and threads: what a run that fires takes, and a little."""
+NETWORKS = ("localhost", "link-local", "multicast")
+"""What systemd.resource-control(5) names, but for any."""
 CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
 
@@ -67,9 +73,31 @@ def unfit_texts(variables: dict[str, Any]) -> Iterator[str]:
     for variable in (PREFIX + "on_calendar", PREFIX + "destinations"):
         if "\\" in str(variables[variable]):
             yield f"{variable} contains a backslash, which a unit cannot hold there: write it without"
+    yield from unfit_limits(variables)
     admin = variables.get("hivetalk_database_admin_url", "")
     if urlsplit(admin).password is not None or "password=" in admin:
         yield "hivetalk_database_admin_url contains a password: put it in hivetalk_database_admin_password"
+
+
+def unfit_limits(variables: dict[str, Any]) -> Iterator[str]:
+    """What systemd would take for no limit, or for another one: it ignores a line that it cannot read."""
+    memory = variables[PREFIX + "memory_max"]
+    size = MEMORY.fullmatch(memory)
+    if not size:
+        yield f"{PREFIX}memory_max is {memory!r}: it takes a number with M or G, such as 512M, or infinity"
+    elif size[1] and int(size[1]) * (1024 if size[2] == "G" else 1) < LEAST_MEMORY:
+        yield f"{PREFIX}memory_max is {memory!r}: a run needs {LEAST_MEMORY}M at least"
+    if int(variables[PREFIX + "tasks_max"]) < LEAST_TASKS:
+        yield f"{PREFIX}tasks_max is {variables[PREFIX + 'tasks_max']}: a run needs {LEAST_TASKS} at least"
+    for network in variables[PREFIX + "networks"]:
+        try:
+            if network not in NETWORKS:
+                ipaddress.ip_network(network)
+        except ValueError as error:
+            yield (
+                f"{PREFIX}networks holds {network!r}: {error}; it takes addresses, prefixes such as "
+                f"192.0.2.0/24, and {', '.join(NETWORKS)}"
+            )
 
 
 def misfits(toml: str, variables: dict[str, Any]) -> Iterator[str]:

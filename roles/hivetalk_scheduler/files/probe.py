@@ -16,7 +16,7 @@ import sys
 from datetime import datetime, timedelta
 
 NEEDED_PYTHON = (3, 11)
-NEEDED_SYSTEMD = 250  # `systemd-analyze verify FILE:NAME`
+NEEDED_SYSTEMD = 251  # `systemd-analyze verify FILE:NAME`; $MONITOR_UNIT for OnFailure=
 TICKS = 100000  # that a calendar expression is judged by: of seconds, more than a day
 LONGEST = 3600  # of interval, in seconds
 
@@ -165,6 +165,7 @@ print(
     json.dumps(
         {
             "python": "{}.{}".format(*sys.version_info[:2]),
+            "prefix": sys.base_prefix,
             "machine": platform.machine(),
             "releases": names("/opt/" + name + "/releases"),
             "code": names("/opt/" + name + "/code"),

@@ -54,7 +54,8 @@ class Host:
     def switch(self, release: str, check: bool = False, rollback: bool = False) -> dict[str, object]:
         """Make `release` the current one, with its units and the secrets that lie ready."""
         units = self.units(release)
-        stale = [unit for unit in units if self.show(unit, "NeedDaemonReload") == "yes"]
+        # A template (NAME@.service) is no unit yet, and read anew for each that is made of it.
+        stale = [unit for unit in units if "@." not in unit and self.show(unit, "NeedDaemonReload") == "yes"]
         written = [unit for unit, text in units.items() if read(self.systemd / unit) != text]
         gone = sorted(self.units(self.current).keys() - units) if self.current else []
         secrets = (self.etc / "credentials.next").is_dir()
@@ -71,7 +72,7 @@ class Host:
         if secrets:
             self.take_secrets()
         for unit in gone:
-            self.systemctl("stop", unit)
+            self.systemctl("stop", unit.replace("@.", "@*."))
             (self.systemd / unit).unlink(missing_ok=True)
         for unit in written:
             write(self.systemd / unit, units[unit], 0o644)

@@ -42,6 +42,12 @@ def test_the_defaults_have_no_problem() -> None:
     assert problems() == []
 
 
+def test_limits_that_systemd_can_read_have_no_problem() -> None:
+    networks = ["localhost", "link-local", "multicast", "192.0.2.7", "198.51.100.0/24", "2001:db8::/32"]
+    assert problems(networks=networks, memory_max="infinity", tasks_max=16) == []
+    assert problems(memory_max="2G") == []
+
+
 @pytest.mark.parametrize(
     ("given", "said"),
     [
@@ -76,6 +82,13 @@ def test_the_defaults_have_no_problem() -> None:
         ({"webhook_secret": "whsec_!"}, "hivetalk_scheduler_webhook_secret is not base64"),
         ({"name": "a b"}, "hivetalk_scheduler_name is 'a b'"),
         ({"keep_releases": 1}, "hivetalk_scheduler_keep_releases is 1: it takes 2 or more"),
+        ({"memory_max": "lots"}, "hivetalk_scheduler_memory_max is 'lots': it takes a number with M or G"),
+        ({"memory_max": "512M\nUser=root"}, "hivetalk_scheduler_memory_max contains a control character"),
+        ({"memory_max": "64M"}, "hivetalk_scheduler_memory_max is '64M': a run needs 128M at least"),
+        ({"tasks_max": 2}, "hivetalk_scheduler_tasks_max is 2: a run needs 16 at least"),
+        ({"networks": ["any"]}, "hivetalk_scheduler_networks holds 'any'"),
+        ({"networks": ["10.0.0.1/8"]}, "10.0.0.1/8 has host bits set"),
+        ({"networks": ["localhost", "example.org"]}, "hivetalk_scheduler_networks holds 'example.org'"),
         ({"on_calendar": "*:*:0/7\\"}, "hivetalk_scheduler_on_calendar contains a backslash"),
         (
             {"room_url": "https://x/{room}\nlead = 9"},
@@ -231,7 +244,7 @@ def test_units_of_the_name_are_refused_unless_they_are_the_schedulers(tmp_path: 
 @pytest.mark.parametrize(("version", "shown"), [("247 (247.3-7)", "247"), ("", "missing")])
 def test_an_old_systemd_is_refused_with_the_version_needed(tmp_path: Path, version: str, shown: str) -> None:
     [said] = probe(tmp_path, systemd=version)["problems"]
-    assert said == f"systemd is {shown}: 250 or newer is needed"
+    assert said == f"systemd is {shown}: 251 or newer is needed"
 
 
 def test_an_old_python_is_refused_with_the_version_needed(tmp_path: Path) -> None:

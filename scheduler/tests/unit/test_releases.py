@@ -15,6 +15,7 @@ NAME = "meetings"
 SYSTEMCTL = """#!/bin/sh
 # Remembers what it was told; a unit's state is a file.
 echo "$*" >>{state}/said
+case "$*" in *@.*) echo "a template is no unit" >&2; exit 1 ;; esac
 case "$1 $2" in
     "show --property=NeedDaemonReload") cat {state}/stale-"$5" 2>/dev/null || echo no ;;
     "show --property=UnitFileState") cat {state}/enabled 2>/dev/null || : ;;
@@ -56,6 +57,7 @@ class Lab:
         loaded = "".join(f"LoadCredential={secret}:/x\n" for secret in secrets)
         (home / f"units/{NAME}.service").write_text(f"{name}\n{loaded}")
         (home / f"units/{NAME}.timer").write_text(timer)
+        (home / f"units/{NAME}-failure@.service").write_text("told")
         self.made += 1
         os.utime(home, (self.made, self.made))
 

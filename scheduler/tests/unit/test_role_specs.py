@@ -37,7 +37,7 @@ def test_every_variable_has_the_prefix_of_its_role_a_type_and_a_meaning(role: st
         assert spec["description"].endswith("."), name
         assert (spec["type"] == "list") == ("elements" in spec), name
         if spec["type"] in ("int", "float") and not re.search(
-            "Deliveries|Requests|Attempts|Releases", spec["description"]
+            "Deliveries|Requests|Attempts|Releases|Processes", spec["description"]
         ):
             assert re.search(r"\bs(econds?)?\b", spec["description"], re.I), f"{name} has no unit"
 
@@ -58,7 +58,17 @@ def test_secrets_and_nothing_else_are_kept_out_of_logs(role: str) -> None:
 def test_the_role_and_the_program_have_the_same_settings_and_defaults() -> None:
     program = {name: value for name, value in Config._field_defaults.items() if name != "secrets"}
     # Of the unit and of the deploy, not of the program.
-    own = {"name", "python", "wheels_dir", "persistent", "keep_releases", "verify"}
+    own = {
+        "name",
+        "python",
+        "wheels_dir",
+        "persistent",
+        "keep_releases",
+        "verify",
+        "memory_max",
+        "tasks_max",
+        "networks",
+    }
     secrets = set(Secrets._fields) - {"destinations"} | {"secret_destinations"}
     role = {
         name.removeprefix(PREFIX): value

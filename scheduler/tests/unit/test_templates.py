@@ -149,13 +149,18 @@ def test_a_hostile_program_lands_literally_or_is_refused(text: str) -> None:
         return
     assert names(unit) == names(service())
     *_, program = shlex.split(value(unit, "ExecPaths"))
-    assert program.replace("%%", "%") == "/opt/" + text
+    assert program.replace("%%", "%") == "-/opt/" + text
 
 
 @pytest.mark.parametrize("text", [*HOSTILE, "", "Upper", "-dash", "a" * 32, "a/b", "a\n"])
 @pytest.mark.parametrize(
     "template",
-    ["hivetalk-scheduler.service.j2", "hivetalk-scheduler.timer.j2", "hivetalk-scheduler.j2"],
+    [
+        "hivetalk-scheduler.service.j2",
+        "hivetalk-scheduler.timer.j2",
+        "hivetalk-scheduler-failure@.service.j2",
+        "hivetalk-scheduler.j2",
+    ],
 )
 def test_a_name_that_is_not_plain_is_refused(template: str, text: str) -> None:
     with pytest.raises(AnsibleError, match="hivetalk_scheduler_name takes a to z"):
