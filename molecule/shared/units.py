@@ -1,5 +1,6 @@
 """systemd's own word on a unit, as ``systemctl show`` gives it."""
 
+import json
 import re
 
 from testinfra.host import Host
@@ -31,3 +32,9 @@ def exposure(host: Host, unit: str) -> float:
     found = re.search(r"Overall exposure level.*?: ([0-9.]+)", text)
     assert found, text
     return float(found[1])
+
+
+def exposed(host: Host, unit: str) -> list[str]:
+    """The directives that ``systemd-analyze security`` marks, by their names there."""
+    found = json.loads(host.check_output("systemd-analyze security --json=short %s", unit))
+    return [one["name"] for one in found if one["exposure"] not in (None, "0.0")]

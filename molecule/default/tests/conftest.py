@@ -1,5 +1,6 @@
 """The relay and the story, once for all tests."""
 
+import os
 from collections.abc import Iterator
 
 import pytest
@@ -8,6 +9,9 @@ import testinfra
 from nostr_sdk import Keys
 
 from shared import inventory, relay
+
+HOST = f"hivetalk-{os.environ['MOLECULE_SCENARIO_NAME']}"
+"""These are the tests of the scenario debian13, too."""
 
 
 @pytest.fixture(scope="session")
@@ -19,7 +23,7 @@ def configured_key() -> Keys:
 @pytest.fixture(scope="session")
 def relay_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The relay that the inventory names as destination, at work."""
-    url = inventory.variables("hivetalk-default")["hivetalk_scheduler_destinations"][0]
+    url = inventory.variables(HOST)["hivetalk_scheduler_destinations"][0]
     with relay.running(url, tmp_path_factory.mktemp("relay")):
         yield url
 
@@ -27,4 +31,4 @@ def relay_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 @pytest.fixture(scope="session")
 def story(relay_url: str) -> stories.Story:
     """What happened."""
-    return stories.tell(testinfra.get_host("podman://hivetalk-default"), relay_url)
+    return stories.tell(testinfra.get_host(f"podman://{HOST}"), relay_url)

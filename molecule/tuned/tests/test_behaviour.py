@@ -154,3 +154,12 @@ def test_the_secret_destination_is_shown_nowhere(host: Host, story: Story) -> No
         inventory.deploy_log(),
     ):
         assert "hivetalk" in text and token not in text
+
+
+def test_a_run_reaches_no_network_but_those_named_and_sees_few_files(story: Story) -> None:
+    (live, _) = story.received.of(story.meetings[0].id, "/exec")
+    # It has reached the receiver; to another address the kernel lets nothing out.
+    assert live.headers["X-Elsewhere"] == "EPERM"
+    seen = set(live.headers["X-Files"].split())
+    assert {"etc", "opt", "usr"} <= seen
+    assert not {"boot", "home", "media", "mnt", "root", "srv"} & seen

@@ -48,6 +48,17 @@ def test_a_run_may_take_30_s(host: Host) -> None:
     assert units.seconds(units.properties(host, f"{NAME}.service")["TimeoutStartUSec"]) == 30
 
 
+def test_a_run_may_take_300_mb_and_64_tasks(host: Host) -> None:
+    service = units.properties(host, f"{NAME}.service")
+    assert (int(service["MemoryMax"]), int(service["TasksMax"])) == (300 * 1024**2, 64)
+
+
+def test_the_sandbox_with_named_networks_leaves_an_exposure_of_0_9_at_most(host: Host) -> None:
+    allowed = units.properties(host, f"{NAME}.service")["IPAddressAllow"]
+    assert set(allowed.split()) == {"127.0.0.0/8", "::1/128", "10.89.77.0/24"}
+    assert units.exposure(host, f"{NAME}.service") <= 0.9
+
+
 def test_each_secret_is_a_credential_of_its_own(host: Host) -> None:
     text = host.check_output(f"systemctl cat {NAME}.service")
     loaded = {line.split(":")[0] for line in text.splitlines() if line.startswith("LoadCredential=")}

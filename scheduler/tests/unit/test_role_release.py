@@ -1,5 +1,6 @@
 """A release: made on the controller (archive.py), installed on the host whole or not at all (install.py)."""
 
+import argparse
 import importlib.util
 import io
 import os
@@ -50,6 +51,30 @@ def test_the_real_lock_has_a_hash_for_everything_that_the_target_gets() -> None:
         line.partition("==")[0] for line in lines
     }
     assert all("--hash=sha256:" in line for line in lines)
+
+
+@pytest.mark.parametrize("python", ["3.11", "3.13"])
+@pytest.mark.parametrize("machine", ["x86_64", "aarch64"])
+def test_wheels_are_asked_for_by_the_targets_python_and_machine(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, python: str, machine: str
+) -> None:
+    asked: list[tuple[str, ...]] = []
+
+    def pip(*arguments: str | Path) -> None:
+        asked.append(tuple(map(str, arguments)))
+        made = {"wheel": "--wheel-dir", "install": "--target"}[asked[-1][0]]
+        place = Path(asked[-1][asked[-1].index(made) + 1])
+        place.mkdir()
+        (place / "own-1-py3-none-any.whl").write_text("")
+
+    monkeypatch.setattr(archive, "pip", pip)
+    given = argparse.Namespace(cache=tmp_path, project=TOP, python=python, machine=machine, wheels="")
+    archive.make(tmp_path / "made.tar.gz", given, "own==1")
+    _, install = asked
+    assert {"--only-binary=:all:", "--require-hashes", f"--python-version={python}"} <= set(install)
+    assert {word for word in install if word.startswith("--platform=")} == {
+        f"--platform={tag}_{machine}" for tag in ("manylinux_2_28", "manylinux_2_17", "manylinux2014")
+    }
 
 
 def a_project(top: Path) -> Path:
