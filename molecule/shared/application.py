@@ -19,13 +19,13 @@ class Meeting:
     id: str = field(default_factory=lambda: str(uuid.uuid4()))
 
 
-def query(host: Host, sql: str, **values: object) -> list[dict[str, Any]]:
+def query(host: Host, sql: str, database: str = "hivetalk", **values: object) -> list[dict[str, Any]]:
     """The rows of `sql` (psql's ``:'name'`` takes `values`), run as the database's owner."""
     # On standard input: sudo logs its arguments, and a room's key is among the values.
     settings = "".join(f"\\set {name} '{_escaped(str(value))}'\n" for name, value in values.items())
     script = f"{settings}WITH q AS ({sql}) SELECT coalesce(json_agg(q), '[]') FROM q;\n"  # noqa: S608  # the tests' own text
     output = host.check_output(
-        "printf %%s %s | sudo -u postgres psql -X -q -At -v ON_ERROR_STOP=1 hivetalk", script
+        "printf %%s %s | sudo -u postgres psql -X -q -At -v ON_ERROR_STOP=1 %s", script, database
     )
     return list(json.loads(output))
 
@@ -43,23 +43,24 @@ def room(host: Host, name: str, nsec: str, npub: str, relay_url: str = "") -> No
     query(host, insert, name=name, nsec=nsec, npub=npub, relay_url=relay_url)
 
 
-def write(host: Host, meeting: Meeting) -> None:
+def write(host: Host, meeting: Meeting, database: str = "hivetalk") -> None:
     """Write a meeting, as a visitor of the web application would."""
     insert = (
         "INSERT INTO events (id, name, start_time, end_time, room_name, identifier)"
         " VALUES (:'id', :'name', to_timestamp(:'starts'), to_timestamp(:'ends'), :'room', :'id')"
         " RETURNING id"
     )
-    query(host, insert, **asdict(meeting))
+    query(host, insert, database, **asdict(meeting))
 
 
-def deliveries(host: Host, event_id: str) -> list[dict[str, Any]]:
+def deliveries(host: Host, event_id: str, database: str = "hivetalk") -> list[dict[str, Any]]:
     """The scheduler's deliveries of one event, in the order in which they were due."""
     return query(
         host,
         "SELECT transition, destination, state, attempts, extract(epoch FROM due_at)::float AS due,"
         " extract(epoch FROM fired_at)::float AS fired, answer, test"
         " FROM hivetalk_scheduler.delivery WHERE event_id = :'id' ORDER BY due_at, destination",
+        database,
         id=event_id,
     )
 
