@@ -94,10 +94,12 @@ def parser() -> argparse.ArgumentParser:
         dest="subcommand", metavar="COMMAND", required=True, parser_class=_Parser
     )
     migrate = command("migrate", "bring the schema up to date, as its owner", database)
-    migrate.add_argument("--url", help="connect here instead of to database_url, as the owner")
-    migrate.add_argument(
-        "--password-stdin", action="store_true", help="read the owner's password from standard input"
-    )
+    purge = command("purge", "drop the schema and all it holds, as its owner; there is no way back", database)
+    for owners in (migrate, purge):
+        owners.add_argument("--url", help="connect here instead of to database_url, as the owner")
+        owners.add_argument(
+            "--password-stdin", action="store_true", help="read the owner's password from standard input"
+        )
     migrate.add_argument(
         "--grant-to", metavar="ROLE", help="give this role what the scheduler needs, and no more"
     )

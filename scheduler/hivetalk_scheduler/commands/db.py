@@ -1,4 +1,4 @@
-"""``db migrate`` and ``db check``: the scheduler's schema."""
+"""``db migrate``, ``db check`` and ``db purge``: the scheduler's schema."""
 
 import argparse
 import json
@@ -17,17 +17,21 @@ LOCK = 0x48495645
 
 def main(args: argparse.Namespace) -> int:
     """Run the subcommand; raises SchedulerError."""
-    return migrate(args) if args.subcommand == "migrate" else check(args)
+    return {"migrate": migrate, "check": check, "purge": purge}[args.subcommand](args)
+
+
+def _owner(args: argparse.Namespace) -> Connection:
+    password = sys.stdin.readline().rstrip("\n") if args.password_stdin else None
+    if args.password_stdin and not password:
+        raise UsageError("--password-stdin: standard input holds no password")
+    connection = connect(config.Config() if args.url else config.load(args.config), args.url, password)
+    connection.patience = None  # it takes as long as the tables are large
+    return connection
 
 
 def migrate(args: argparse.Namespace) -> int:
     """Apply what is missing, all of it or nothing, and grant; prints what was done."""
-    password = sys.stdin.readline().rstrip("\n") if args.password_stdin else None
-    if args.password_stdin and not password:
-        raise UsageError("--password-stdin: standard input holds no password")
-    settings = config.Config() if args.url else config.load(args.config)
-    connection = connect(settings, args.url, password)
-    connection.patience = None  # a migration takes as long as the table is large
+    connection = _owner(args)
     applied = []
     with translated(), connection.transaction():
         connection.execute("SELECT pg_advisory_xact_lock(%s)", [LOCK])
@@ -53,6 +57,23 @@ def migrate(args: argparse.Namespace) -> int:
         print(json.dumps({"applied": applied, "version": max(have, newest)}))
     else:
         print("\n".join(f"applied {name}" for name in applied) or f"up to date at version {have}")
+    return 0
+
+
+def purge(args: argparse.Namespace) -> int:
+    """Drop the schema with all that it holds, and nothing else; prints whether it was there."""
+    connection = _owner(args)
+    with translated(), connection.transaction():
+        connection.execute("SELECT pg_advisory_xact_lock(%s)", [LOCK])
+        row = connection.execute(
+            "SELECT to_regnamespace('hivetalk_scheduler') IS NOT NULL AS there"
+        ).fetchone()
+        there = bool(row and row["there"])
+        connection.execute("DROP SCHEMA IF EXISTS hivetalk_scheduler CASCADE")
+    if args.json:
+        print(json.dumps({"purged": there}))
+    else:
+        print("purged" if there else "there was no schema hivetalk_scheduler")
     return 0
 
 
