@@ -40,6 +40,10 @@ HOSTILE = [
 """Texts that mean something to a unit, a shell, TOML, Jinja or Ansible."""
 
 
+PAUSE: dict[str, Any] = {"_hivetalk_scheduler_end": {"stdout": "2026-11-24 08:00:00 UTC"}}
+"""What the templates of a pause need besides: when it ends."""
+
+
 def render(template: str, **given: Any) -> str:
     """A file of templates/ with the role's defaults, but for `given`."""
     made = '{"version": "1.0", "code": "1.0-c0de"}'
@@ -174,7 +178,7 @@ SECRETS = ("nostr_nsec", "webhook_secret", "database_password")
 def test_no_secret_is_in_any_file_but_its_own(template: str) -> None:
     secrets = {f"hivetalk_scheduler_{name}": f"TOP-{name}-SECRET" for name in SECRETS}
     secrets |= {"hivetalk_scheduler_secret_destinations": ["https://x.example/TOP-url-SECRET"]}
-    assert "SECRET" not in render(template, **secrets)
+    assert "SECRET" not in render(template, **PAUSE, **secrets)
 
 
 def test_credentials_are_loaded_only_for_secrets_that_are_set() -> None:
@@ -186,9 +190,16 @@ def test_credentials_are_loaded_only_for_secrets_that_are_set() -> None:
     ]
 
 
+def test_a_pause_ends_at_its_end_and_with_the_units_of_its_name() -> None:
+    timer = render("hivetalk-scheduler-resume.timer.j2", **PAUSE, hivetalk_scheduler_name="meetings")
+    assert value(timer, "OnCalendar") == "2026-11-24 08:00:00 UTC"
+    assert value(timer, "Persistent") == "true"
+    assert value(timer, "Unit") == "meetings-resume.service"
+
+
 def test_every_name_follows_the_name() -> None:
-    for template in ("hivetalk-scheduler.service.j2", "hivetalk-scheduler.timer.j2", "hivetalk-scheduler.j2"):
-        text = render(template, hivetalk_scheduler_name="meetings", hivetalk_scheduler_nostr_nsec="x")
+    for template in (path.name for path in (TOP / "templates").glob("hivetalk-scheduler*")):
+        text = render(template, **PAUSE, hivetalk_scheduler_name="meetings", hivetalk_scheduler_nostr_nsec="x")
         assert "hivetalk-scheduler" not in text.replace("bin/hivetalk-scheduler", "")
 
 
