@@ -199,7 +199,9 @@ def test_a_pause_ends_at_its_end_and_with_the_units_of_its_name() -> None:
 
 def test_every_name_follows_the_name() -> None:
     for template in (path.name for path in (TOP / "templates").glob("hivetalk-scheduler*")):
-        text = render(template, **PAUSE, hivetalk_scheduler_name="meetings", hivetalk_scheduler_nostr_nsec="x")
+        text = render(
+            template, **PAUSE, hivetalk_scheduler_name="meetings", hivetalk_scheduler_nostr_nsec="x"
+        )
         assert "hivetalk-scheduler" not in text.replace("bin/hivetalk-scheduler", "")
 
 
