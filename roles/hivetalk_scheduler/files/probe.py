@@ -135,7 +135,9 @@ def problems(name, calendar, interval):
     for what in foreign(name):
         yield (
             "hivetalk_scheduler_name is {!r}: {} is on this host and is not the scheduler's; take another name, "
-            "or remove it if nothing else uses it".format(name, what)
+            "remove it if nothing else uses it, or take over from its units by the playbook adopt".format(
+                name, what
+            )
         )
     if sys.version_info[:2] < NEEDED_PYTHON:
         yield (
