@@ -23,17 +23,25 @@ class Result:
         return " ".join(text.split()) in " ".join(self.output.split())
 
 
-def start(name: str, *arguments: str) -> subprocess.Popen[str]:
-    """Begin ``playbooks/<name>.yml`` as the leader of a process group of its own."""
+def start(
+    name: str, *arguments: str, top: Path = _TOP, environment: dict[str, str] | None = None
+) -> subprocess.Popen[str]:
+    """Begin ``playbooks/<name>.yml`` of the project in `top` as the leader of a process group of its own."""
     directory = os.environ["MOLECULE_SCENARIO_DIRECTORY"]
     return subprocess.Popen(
         [
             "ansible-playbook",
             f"--inventory={directory}/inventory",
             *arguments,
-            _TOP / f"playbooks/{name}.yml",
+            top / f"playbooks/{name}.yml",
         ],
-        env=os.environ | {"ANSIBLE_CONFIG": str(_TOP / "ansible.cfg"), "ANSIBLE_NOCOLOR": "1"},
+        env=os.environ
+        | {
+            "ANSIBLE_CONFIG": str(top / "ansible.cfg"),
+            "ANSIBLE_ROLES_PATH": str(top / "roles"),
+            "ANSIBLE_NOCOLOR": "1",
+        }
+        | (environment or {}),
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
@@ -48,6 +56,6 @@ def finish(process: subprocess.Popen[str]) -> Result:
     return Result(process.returncode, re.sub(r"\x1b\[[0-9;]*m", "", output))
 
 
-def run(name: str, *arguments: str) -> Result:
+def run(name: str, *arguments: str, top: Path = _TOP, environment: dict[str, str] | None = None) -> Result:
     """Run ``playbooks/<name>.yml`` to its end; raises TimeoutExpired."""
-    return finish(start(name, *arguments))
+    return finish(start(name, *arguments, top=top, environment=environment))

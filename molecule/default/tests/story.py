@@ -66,5 +66,5 @@ async def _watch(host: Host, story: Story) -> None:
 def _test_event(host: Host, wait: float) -> TestEvent:
     began = time.time()
     result = host.run(f"timeout {wait:.0f} {NAME} test-event --in {IN} --for {LASTS} --wait")
-    rows = application.query(host, "SELECT event_id FROM hivetalk_scheduler.test_event")
+    rows = application.query(host, "SELECT event_id FROM hivetalk_scheduler.test_event WHERE only_to IS NULL")
     return TestEvent(began, rows[-1]["event_id"] if rows else "", result.rc, result.stdout + result.stderr)

@@ -100,7 +100,8 @@ def test_the_service_has_its_failures_told(host: Host) -> None:
 
 
 def test_the_scheduler_and_its_configuration_belong_to_root(host: Host) -> None:
-    config = host.file(f"/etc/{NAME}/config.toml")
+    assert host.file(f"/etc/{NAME}/config.toml").linked_to == f"/opt/{NAME}/current/config.toml"
+    config = host.file(f"/opt/{NAME}/current/config.toml")
     assert (config.user, config.group, config.mode) == ("root", NAME, 0o640)
     found = host.check_output(f"find -L /opt/{NAME} ! -user root -o -perm /022 ! -type l")
     assert found == ""

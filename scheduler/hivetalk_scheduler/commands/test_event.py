@@ -20,7 +20,7 @@ def main(args: argparse.Namespace) -> int:
     """Write the event, follow it with ``--wait``; raises TryAgain if it does not arrive."""
     if args.in_ is None and not args.unseen:
         raise UsageError(
-            "the following arguments are required: --in; see hivetalk-scheduler test-event --help"
+            "--in is missing: say in how many seconds it starts; see hivetalk-scheduler test-event --help"
         )
     settings = config.load(args.config)
     if args.unseen:
