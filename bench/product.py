@@ -14,11 +14,17 @@ from bench.program import once
 
 ROLE = TOP / "roles/hivetalk_scheduler/files"
 TEMPLATE = "scheduler_template"
+_UNPACK = """
+import pathlib, sys
+sys.path.insert(0, sys.argv[1])
+import install
+install.unpack(pathlib.Path(sys.argv[2]), sys.argv[3])
+"""
 
 
 @cache
 def release() -> Path:
-    """The directory of a release of the sources as they are now."""
+    """The directory of the code, as a release has it, of the sources as they are now."""
     directory = CACHE / "releases"
     directory.mkdir(parents=True, exist_ok=True)
     interpreter = str(Path(sys.executable).resolve())
@@ -27,11 +33,12 @@ def release() -> Path:
         sys.executable, ROLE / "archive.py", "--project", TOP, "--cache", TOP / ".cache/releases", "--python", version,
         "--machine", platform.machine(), "--interpreter", interpreter,
     ]))  # fmt: skip
-    final = directory / made["release"]
+    final = directory / str(made["code"])
     if not final.exists():
         say(f"installing the release {final.name}")
         shutil.copy(made["archive"], directory / f"{final.name}.tar.gz")
-        once([interpreter, ROLE / "install.py", directory, final.name, directory / "current"])
+        once([interpreter, "-c", _UNPACK, ROLE, directory, final.name])
+        (directory / f"{final.name}.tar.gz").unlink()
         # The seam where another package adds a kind of destination.
         site = next(final.glob("lib/python*/site-packages"))
         shutil.copytree(HERE / "seam", site, dirs_exist_ok=True)

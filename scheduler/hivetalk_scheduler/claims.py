@@ -23,6 +23,8 @@ from hivetalk_scheduler.store import Store, shown
 REST, LONGEST_REST = 5.0, 300.0
 """Seconds of a failing destination's first rest, and of its longest."""
 
+_PRIORITIES = {"delivered": log.NOTICE, "dead": log.ERR, "expired": log.WARNING, "retried": log.WARNING}
+
 FindDestination = Callable[[str, Event], Destination | Verdict]
 """The destination with that name for that event, or why there is none."""
 
@@ -178,32 +180,31 @@ class Claims:
 
     def _after(self, completions: Sequence[Completion], held: Collection[int]) -> None:
         """Count, and tell the journal."""
-        for done in completions:
-            delivery = done.delivery
-            if delivery.id not in held:
-                # The lease ran out and another run has it, or this was recorded before and the answer was lost.
-                log.warning(
-                    "claim-lost", run=self._run, event=delivery.event_id, destination=delivery.destination
-                )
-                self.counts["lost"] += 1
-                continue
-            word = {"pending": "retried" if done.attempted else "handed-back"}.get(done.state, done.state)
-            self.counts[word] += 1
-            self._tell(word, done)
+        log.write_all([self._told(done, done.delivery.id in held) for done in completions])
 
-    def _tell(self, word: str, done: Completion) -> None:
+    def _told(self, done: Completion, held: bool) -> tuple[int, str, dict[str, object]]:
         delivery = done.delivery
-        tell = {"delivered": log.notice, "dead": log.error, "expired": log.warning, "retried": log.warning}
-        lateness = None if done.fired_at is None else round((done.fired_at - delivery.due_at) / 1000)
-        tell.get(word, log.info)(
-            word,
-            run=self._run,
-            event=delivery.event_id,
-            transition=delivery.transition,
-            destination=delivery.destination,
-            lateness_ms=lateness,
-            attempt=delivery.attempts + 1 if done.attempted else None,
-            retry_in_s=done.delay if word == "retried" else None,
-            answer=done.answer or None,
-            test=True if delivery.test else None,
-        )
+        if not held:
+            # The lease ran out and another run has it, or this was recorded before and the answer was lost.
+            self.counts["lost"] += 1
+            lost: dict[str, object] = {
+                "run": self._run,
+                "event": delivery.event_id,
+                "destination": delivery.destination,
+            }
+            return log.WARNING, "claim-lost", lost
+        word = done.state
+        if word == "pending":
+            word = "retried" if done.attempted else "handed-back"
+        self.counts[word] += 1
+        return _PRIORITIES.get(word, log.INFO), word, {
+            "run": self._run,
+            "event": delivery.event_id,
+            "transition": delivery.transition,
+            "destination": delivery.destination,
+            "lateness_ms": None if done.fired_at is None else round((done.fired_at - delivery.due_at) / 1000),
+            "attempt": delivery.attempts + 1 if done.attempted else None,
+            "retry_in_s": done.delay if word == "retried" else None,
+            "answer": done.answer or None,
+            "test": True if delivery.test else None,
+        }  # fmt: skip

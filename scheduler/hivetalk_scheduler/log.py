@@ -4,7 +4,9 @@ The prefix ``<N>`` is what sd-daemon(3) defines; it is left out where a person r
 """
 
 import os
+import re
 import sys
+from collections.abc import Iterable
 from time import gmtime, strftime
 
 ERR, WARNING, NOTICE, INFO, DEBUG = 3, 4, 5, 6, 7
@@ -13,7 +15,10 @@ LONGEST = 8192
 """Bytes of a line. The journal would split a very long one (journald.conf(5), LineMax=), and the row's own text would
 begin the second part."""
 
-_BARE = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.:/@+,%~#?&[]")
+WHOLE = 4096
+"""Bytes that a pipe takes without mixing them with another thread's (pipe(7), PIPE_BUF)."""
+
+_bare = re.compile(r"[a-zA-Z0-9_.:/@+,%~#?&\[\]-]+").fullmatch
 
 
 def escape(text: str) -> str:
@@ -26,12 +31,14 @@ def escape(text: str) -> str:
 
 
 def _value(value: object) -> str:
+    if type(value) is int:
+        return str(value)
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, float):
         return f"{value:.3f}".rstrip("0").rstrip(".")
     text = str(value)
-    if text and _BARE.issuperset(text):
+    if _bare(text):
         return text
     return '"' + escape(text).replace('"', '\\"') + '"'
 
@@ -43,13 +50,24 @@ def line(word: str, fields: dict[str, object]) -> str:
 
 def write(priority: int, word: str, /, **fields: object) -> None:
     """Write one line to standard error in a single write, so that concurrent lines do not mix."""
-    prefix = "" if sys.stderr.isatty() else f"<{priority}>"
-    data = f"{prefix}{line(word, fields)}".encode("utf-8", "backslashreplace")
-    if len(data) > LONGEST:
-        data = data[:LONGEST].decode("utf-8", "ignore").encode()
-    data += b"\n"
+    write_all([(priority, word, fields)])
+
+
+def write_all(entries: Iterable[tuple[int, str, dict[str, object]]]) -> None:
+    """Write a line for each (priority, word, fields), as many at once as stay together."""
     sys.stderr.flush()
-    os.write(sys.stderr.fileno(), data)
+    terminal, file, some = sys.stderr.isatty(), sys.stderr.fileno(), b""
+    for priority, word, fields in entries:
+        prefix = "" if terminal else f"<{priority}>"
+        data = f"{prefix}{line(word, fields)}".encode("utf-8", "backslashreplace")
+        if len(data) > LONGEST:
+            data = data[:LONGEST].decode("utf-8", "ignore").encode()
+        if some and len(some) + len(data) >= WHOLE:
+            os.write(file, some)
+            some = b""
+        some += data + b"\n"
+    if some:
+        os.write(file, some)
 
 
 def error(word: str, /, **fields: object) -> None:

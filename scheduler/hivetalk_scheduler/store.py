@@ -46,9 +46,19 @@ def moment(microseconds: int) -> datetime:
     return _EPOCH + timedelta(microseconds=microseconds)
 
 
-def array_literal(items: Iterable[str]) -> str:
-    """A PostgreSQL array literal (manual, section 8.15.2), to bind where the server shall choose the type."""
-    return "{" + ",".join('"' + i.replace("\\", "\\\\").replace('"', '\\"') + '"' for i in items) + "}"
+def texts(items: Iterable[str | None]) -> str:
+    """A PostgreSQL array literal (manual, section 8.15.2): the server chooses the type, and psycopg, which would look
+    at each item several times, has nothing to do."""
+    quoted = (
+        "NULL" if item is None else '"' + item.replace("\\", "\\\\").replace('"', '\\"') + '"'
+        for item in items
+    )
+    return "{" + ",".join(quoted) + "}"
+
+
+def numbers(items: Iterable[float | None]) -> str:
+    """The same of numbers."""
+    return "{" + ",".join("NULL" if item is None else str(item) for item in items) + "}"
 
 
 class Store:
@@ -63,8 +73,11 @@ class Store:
         self._sql = sql.statements("queries")
         self.canary = canary()
 
-    def _all(self, name: str, /, **parameters: Any) -> list[Row]:
-        cursor = self.connection.execute(self._sql[name], parameters or None, binary=True)
+    def _all(self, name: str, /, kind: Any = None, **parameters: Any) -> list[Any]:
+        """The rows as dictionaries, or as `kind`, a named tuple with the statement's columns in their order."""
+        rows = psycopg.rows.dict_row if kind is None else lambda _: kind._make
+        cursor = self.connection.cursor(binary=True, row_factory=rows)
+        cursor.execute(self._sql[name], parameters or None)
         return cursor.fetchall() if cursor.description else []
 
     @contextlib.contextmanager
@@ -135,28 +148,26 @@ class Store:
 
     def ahead(self, until: int, limit: int) -> list[Delivery]:
         """The pending deliveries up to `until`, soonest first."""
-        rows = self._all("ahead", until=moment(until), limit=limit, canary=self.canary)
-        return [Delivery(**row) for row in rows]
+        return self._all("ahead", Delivery, until=moment(until), limit=limit, canary=self.canary)
 
     def claim(self, run: str, lease: float, limit: int, busy: Iterable[str] = ()) -> list[Delivery]:
         """Claim what is due, for `lease` seconds, but for the destinations `busy`."""
-        rows = self._all("claim", run=run, lease=lease, limit=limit, busy=list(busy), canary=self.canary)
-        return [Delivery(**row) for row in rows]
+        parameters = {"lease": lease, "limit": limit, "busy": list(busy), "canary": self.canary}
+        return self._all("claim", Delivery, run=run, **parameters)
 
     def sources(self, deliveries: Iterable[Delivery]) -> dict[tuple[str, bool], Event]:
         """The events as they are now, by (event id, test)."""
         ids: dict[bool, set[str]] = {False: set(), True: set()}
         for delivery in deliveries:
             ids[delivery.test].add(delivery.event_id)
-        rows = self._all("sources", ids=array_literal(ids[False])) if ids[False] else []
+        events = self._all("sources", Event, ids=texts(ids[False])) if ids[False] else []
         if ids[True]:
-            rows += self._all("test_sources", ids=list(ids[True]))
-        events = (Event(**{**row, **{k: row[k] or "" for k in ("name", "summary", "image")}}) for row in rows)
+            events += self._all("test_sources", Event, ids=texts(ids[True]))
         return {(event.id, event.test): event for event in events}
 
     def payloads(self, deliveries: Iterable[Delivery]) -> list[Payload]:
         """Everything stored for the events of these deliveries."""
-        rows = self._all("payloads", ids=list({delivery.event_id for delivery in deliveries}))
+        rows = self._all("payloads", ids=texts({delivery.event_id for delivery in deliveries}))
         return [
             Payload(
                 (r["event_id"], r["test"], r["transition"], r["due_at"], r["generation"]),
@@ -188,14 +199,14 @@ class Store:
         rows = self._all(
             "complete",
             run=run,
-            ids=[c.delivery.id for c in completions],
-            claims=[c.delivery.claims for c in completions],
-            states=[c.state for c in completions],
-            attempted=[int(c.attempted) for c in completions],
-            fired_ats=[None if c.fired_at is None else moment(c.fired_at) for c in completions],
-            answers=[c.answer.replace("\0", "\ufffd") for c in completions],
-            delays=[c.delay for c in completions],
-            shown=[c.shown for c in completions],
+            ids=numbers(c.delivery.id for c in completions),
+            claims=numbers(c.delivery.claims for c in completions),
+            states=texts(c.state for c in completions),
+            attempted=numbers(int(c.attempted) for c in completions),
+            fired_ats=numbers(c.fired_at for c in completions),
+            answers=texts(c.answer.replace("\0", "\ufffd") for c in completions),
+            delays=numbers(c.delay for c in completions),
+            shown=numbers(int(c.shown) for c in completions),
         )
         return {row["id"] for row in rows}
 
@@ -214,7 +225,8 @@ class Store:
 
     def prune(self, retention: int, limit: int) -> dict[str, int]:
         """Delete up to `limit` rows of each table that ended more than `retention` seconds ago."""
-        return self._all("prune", retention=retention, limit=limit)[0]
+        found: dict[str, int] = self._all("prune", retention=retention, limit=limit)[0]
+        return found
 
     def write_back(self, statuses: dict[str, tuple[str, str | None]]) -> set[str]:
         """Tell the application: event id -> (status, Nostr event id); returns the ids that could not be written.
@@ -225,9 +237,9 @@ class Store:
         try:
             rows = self._all(
                 "write_back",
-                event_ids=list(statuses),
-                statuses=[status for status, _ in statuses.values()],
-                nostr_ids=[nostr_id for _, nostr_id in statuses.values()],
+                event_ids=texts(statuses),
+                statuses=texts(status for status, _ in statuses.values()),
+                nostr_ids=texts(nostr_id for _, nostr_id in statuses.values()),
             )
             self._all("release")
         except psycopg.Error as error:

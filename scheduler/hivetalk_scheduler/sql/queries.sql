@@ -151,20 +151,21 @@ RETURNING d.id, d.event_id, d.test, d.transition, d.due_at, d.of_start, d.destin
 
 -- name: sources
 -- `ids` is an array literal of unknown type, so that the view's own type of event_id (and its index) is used.
-SELECT event_id::text AS id, left(name, 1000) AS name, left(summary, 10000) AS summary, left(image, 2000) AS image,
+SELECT event_id::text AS id, coalesce(left(name, 1000), '') AS name, coalesce(left(summary, 10000), '') AS summary,
+       coalesce(left(image, 2000), '') AS image,
        starts_at, ends_at, left(identifier, 500) AS identifier, left(room_name, 500) AS room_name,
        left(room_npub, 200) AS room_npub, left(room_nsec, 200) AS room_nsec,
        left(regexp_replace(btrim(room_relay_url), '/+$', ''), 500) AS room_relay_url, coalesce(cancelled, false) AS cancelled, false AS test
   FROM hivetalk_scheduler.event_source WHERE event_id = ANY(%(ids)s)
 
 -- name: test_sources
-SELECT event_id AS id, name, NULL AS summary, NULL AS image, starts_at, ends_at, NULL AS identifier,
+SELECT event_id AS id, name, '' AS summary, '' AS image, starts_at, ends_at, NULL AS identifier,
        NULL AS room_name, NULL AS room_npub, NULL AS room_nsec, NULL AS room_relay_url, false AS cancelled, true AS test
   FROM hivetalk_scheduler.test_event WHERE event_id = ANY(%(ids)s::text[])
 
 -- name: payloads
 SELECT event_id, test, transition, due_at, generation, format, message_id, created_at, body
-  FROM hivetalk_scheduler.payload WHERE event_id = ANY(%(ids)s)
+  FROM hivetalk_scheduler.payload WHERE event_id = ANY(%(ids)s::text[])
 
 -- name: store_payloads
 INSERT INTO hivetalk_scheduler.payload
@@ -178,13 +179,13 @@ SELECT * FROM unnest(%(event_ids)s::text[], %(tests)s::boolean[], %(transitions)
 -- null where the delivery has ended; a delivery that is handed back without an attempt keeps its count.
 UPDATE hivetalk_scheduler.delivery AS d
    SET state = c.state, attempts = d.attempts + CASE WHEN d.state = 'pending' THEN c.attempted ELSE 0 END,
-       claimed_by = CASE WHEN c.state <> 'pending' THEN d.claimed_by END, shown = c.shown,
-       fired_at = coalesce(c.fired_at, d.fired_at), answer = c.answer,
+       claimed_by = CASE WHEN c.state <> 'pending' THEN d.claimed_by END, shown = c.shown <> 0,
+       fired_at = coalesce(to_timestamp(c.fired_at / 1e6::float8), d.fired_at), answer = c.answer,
        next_at = CASE WHEN c.delay IS NULL THEN d.next_at ELSE clock_timestamp() + make_interval(secs => c.delay) END,
        completed_at = CASE WHEN c.state <> 'pending' THEN coalesce(d.completed_at, clock_timestamp()) END
   FROM unnest(%(ids)s::bigint[], %(claims)s::integer[], %(states)s::text[], %(attempted)s::integer[],
-              %(fired_ats)s::timestamptz[], %(answers)s::text[], %(delays)s::float8[],
-              %(shown)s::boolean[])
+              %(fired_ats)s::bigint[], %(answers)s::text[], %(delays)s::float8[],
+              %(shown)s::integer[])
        AS c(id, claims, state, attempted, fired_at, answer, delay, shown)
  WHERE d.id = ANY(%(ids)s::bigint[]) AND d.id = c.id AND d.claims = c.claims
    AND coalesce(d.claimed_by = %(run)s, false)  -- not a plain =, by which the planner expects no row, or reads them all

@@ -57,10 +57,10 @@ def test_what_a_run_looks_at_does_not_grow_with_history(url: str, owner: psycopg
         "claims": [1] * 500,
         "states": ["delivered"] * 500,
         "attempted": [1] * 500,
-        "fired_ats": [now] * 500,
+        "fired_ats": [round(now.timestamp() * 1e6)] * 500,
         "answers": [""] * 500,
         "delays": [None] * 500,
-        "shown": [True] * 500,
+        "shown": [1] * 500,
     }
     for name in ("look", "catch", "sweep", "refresh", "ahead", "claim", "complete", "unshown", "prune"):
         # The sweep is the one that goes into the history; a limit bounds how far.
