@@ -1,9 +1,10 @@
 """Claims: what a run takes out of the database, and what it writes back. Each method is one transaction.
 
-They run in a thread, one at a time; the asynchronous half is in ``fire``.
+They run in threads, one at a time on each connection; the asynchronous half is in ``fire``.
 """
 
 import random
+import threading
 from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
 
@@ -39,6 +40,7 @@ class Claims:
         self._announcements = Announcements(config)
         self._reported: set[str] = set()
         self.counts: Counter[str] = Counter()
+        self._counting = threading.Lock()
 
     def take(self, limit: int, busy: Collection[str]) -> tuple[list[Ready], int]:
         """Claim up to `limit` due deliveries, judge them, and store their payloads: all before the first send.
@@ -59,7 +61,7 @@ class Claims:
                     r._replace(payload=stored[r.payload.key, r.payload.format]) if r.payload else r
                     for r in ready
                 ]
-            held = self._complete(ended) if ended else set()
+            held = self._complete(ended, self.store) if ended else set()
         for item in ready:
             self._announcements.forget(item.delivery.key)
         self._after(ended, held)
@@ -70,13 +72,14 @@ class Claims:
         with self.store.transaction():
             self._judged(deliveries, ahead=True)
 
-    def complete(self, completions: Sequence[Completion]) -> None:
-        """Record what became of claimed deliveries."""
-        with self.store.transaction():
-            held = self._complete(completions)
+    def complete(self, completions: Sequence[Completion], store: Store | None = None) -> None:
+        """Record what became of claimed deliveries; over another connection, if `store` is given."""
+        store = store or self.store
+        with store.transaction():
+            held = self._complete(completions, store)
         self._after(completions, held)
 
-    def _complete(self, completions: Sequence[Completion]) -> set[int]:
+    def _complete(self, completions: Sequence[Completion], store: Store) -> set[int]:
         """Tell the application what its page shows, and record the rest; returns the ids that were still held."""
         statuses: dict[str, tuple[str, str | None]] = {}
         for done in completions if self._config.write_back else ():
@@ -86,13 +89,13 @@ class Claims:
                 continue
             nostr_id = done.nostr_id or statuses.get(event, ("", None))[1]
             statuses[event] = (shown(done.delivery.transition, state), nostr_id)
-        locked = self.store.write_back(statuses) if statuses else set()
+        locked = store.write_back(statuses) if statuses else set()
         if locked:
             completions = [
                 c._replace(shown=False) if c.delivery.event_id in locked and c.state != "pending" else c
                 for c in completions
             ]
-        return self.store.complete(self._run, completions)
+        return store.complete(self._run, completions)
 
     def record_news(self, news: Mapping[str, str]) -> dict[str, int]:
         """Let the destinations that are tired rest, and the well ones be well; returns how long who rests."""
@@ -180,7 +183,9 @@ class Claims:
 
     def _after(self, completions: Sequence[Completion], held: Collection[int]) -> None:
         """Count, and tell the journal."""
-        log.write_all([self._told(done, done.delivery.id in held) for done in completions])
+        with self._counting:
+            told = [self._told(done, done.delivery.id in held) for done in completions]
+        log.write_all(told)
 
     def _told(self, done: Completion, held: bool) -> tuple[int, str, dict[str, object]]:
         delivery = done.delivery

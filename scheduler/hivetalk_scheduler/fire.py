@@ -31,6 +31,8 @@ STOP_GRACE = 3.0
 """Seconds that SIGTERM leaves what is in flight."""
 BATCHES = 4
 """Batches that may be in flight at once: what bounds the memory of a run."""
+MANY = 100
+"""Answers to record that are worth a second connection, while the first one is busy."""
 SOON = SECOND // 10
 """Microseconds to wait for something due that cannot be claimed yet."""
 
@@ -56,6 +58,7 @@ class Firing:
         self._answers = asyncio.Event()
         self._nudge = asyncio.Event()
         self._database = asyncio.Lock()
+        self._beside: Store | None = None
         self._stopping = self._closing = False
         self._claims = Claims(store, clock, config, run, self._find)
         self._prepared: set[int] = set()
@@ -77,8 +80,11 @@ class Firing:
         await asyncio.gather(*(lane.stop(grace) for lane in self._lanes.values()))
         self._closing = True
         self._answers.set()
-        await flush
-        await loop
+        try:
+            await flush
+            await loop
+        finally:
+            self._close_beside()
 
     async def _loop(self) -> None:
         recatch_at = self._clock.now() + round(RECATCH * SECOND)
@@ -170,13 +176,35 @@ class Firing:
         while not self._closing or self._answered:
             if self._answered:
                 batch = self._answered[:]
-                await self._query(self._claims.complete, batch)
+                await self._complete(batch)
                 del self._answered[: len(batch)]
                 await self._look_after_lanes()
                 self._nudge.set()
             else:
                 self._answers.clear()
                 await self._answers.wait()
+
+    async def _complete(self, batch: list[Completion]) -> None:
+        """Record answers; in a burst, where the connection is busy claiming more, over a second one."""
+        if self._database.locked() and len(batch) >= MANY:
+            try:
+                await asyncio.to_thread(self._complete_beside, batch)
+                return
+            except DatabaseUnavailable as error:
+                # Too many connections, perhaps, or it was recorded and the answer lost: said twice, it counts once.
+                log.warning("second-connection-lost", error=str(error))
+                self._close_beside()
+        await self._query(self._claims.complete, batch)
+
+    def _complete_beside(self, batch: list[Completion]) -> None:
+        if self._beside is None:
+            self._beside = Store(connect(self._config), self._clock)
+        self._claims.complete(batch, self._beside)
+
+    def _close_beside(self) -> None:
+        if self._beside:
+            self._beside.connection.close()
+            self._beside = None
 
     async def _look_after_lanes(self) -> None:
         """Record which destinations need a rest, and which have recovered, for every host to heed."""

@@ -10,6 +10,7 @@
 import os
 import signal
 import socket
+import sys
 
 from hivetalk_scheduler import clock, log, window
 from hivetalk_scheduler.catch import Catcher
@@ -91,6 +92,8 @@ def _fire(
 
     from hivetalk_scheduler.fire import Firing
 
+    # A thread that has its rows waits for the interpreter no longer than a row takes to send (default: 5 ms).
+    sys.setswitchinterval(0.0005)
     # A time-out must find everything handed back.
     deadline = started + round((config.timeout - GRACE - config.delivery_timeout) * SECOND)
 
