@@ -80,7 +80,7 @@ def converged(host: Host, changed: str) -> None:
 
 
 @pytest.mark.parametrize(("change", "key", "calendar"), [(FIRST, 1, "*:*:0/10"), (UPGRADE, 2, "*:*:0/5")])
-def test_it_converges_whereever_it_was_killed(host: Host, change: str, key: int, calendar: str) -> None:
+def test_it_converges_wherever_it_was_killed(host: Host, change: str, key: int, calendar: str) -> None:
     killed = deploy_killed_at_every_task(host, change)
     print("\nkilled before:", *killed, sep="\n  ")
     for task in STEPS:
