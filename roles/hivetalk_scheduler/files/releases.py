@@ -53,6 +53,8 @@ class Host:
 
     def switch(self, release: str, check: bool = False, rollback: bool = False) -> dict[str, object]:
         """Make `release` the current one, with its units and the secrets that lie ready."""
+        if check and not (self.opt / "releases" / release).exists():
+            return {"changed": True}
         units = self.units(release)
         # A template (NAME@.service) is no unit yet, and read anew for each that is made of it.
         stale = [unit for unit in units if "@." not in unit and self.show(unit, "NeedDaemonReload") == "yes"]

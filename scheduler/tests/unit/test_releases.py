@@ -169,6 +169,7 @@ def test_check_tells_what_a_switch_would_do_and_does_nothing(lab: Lab) -> None:
     before = lab.picture()
     assert lab.do("switch", "b", "--check") == {"changed": True}
     assert lab.do("switch", "a", "--check") == {"changed": False}
+    assert lab.do("switch", "not-installed-yet", "--check") == {"changed": True}
     assert lab.picture() == before
 
 
