@@ -24,8 +24,6 @@ FAULTS = {
     "fires nothing": (CALL, "    return\n"),
 }
 KEY = "--extra-vars=hivetalk_scheduler_nostr_nsec={:064d}"
-PATIENCE = 1 + 2 * 10.1 + 10 + 10
-"""Seconds for which a deploy waits for its canary at an interval of 10 s."""
 
 
 @pytest.fixture(scope="module")
@@ -57,18 +55,17 @@ def test_on_a_host_without_a_release_the_timer_is_stopped_and_disabled(
 
 
 @pytest.mark.parametrize(
-    ("fault", "why", "within"),
+    ("fault", "why"),
     [
-        ("cannot start", "its run failed: exit-code, status 3", 30),
-        ("fires nothing", "was not fired within 41 s: its runs did not deliver", PATIENCE + 30),
+        ("cannot start", "its run failed: exit-code, status 3"),
+        ("fires nothing", "was not fired within 41 s: its runs did not deliver"),
     ],
 )
 def test_the_host_goes_back_to_the_release_before(
-    host: Host, faulty: Callable[[str], Path], fault: str, why: str, within: float
+    host: Host, faulty: Callable[[str], Path], fault: str, why: str
 ) -> None:
     top, before = faulty(fault), files.listing(host, *PLACES)
     current = host.file(f"/opt/{NAME}/current").linked_to
-    began = time.time()
     bad = playbook.run("deploy", KEY.format(2), top=top)
     assert bad.status != 0
     assert bad.says(why), bad.output
@@ -88,8 +85,6 @@ def test_the_host_goes_back_to_the_release_before(
     while len(service.lines(host, NAME, "run-finished")) == runs:
         assert time.time() < deadline, "the release of before does not run"
         time.sleep(1)
-    # It was not waited for longer than it took to know.
-    assert time.time() - began < within + 60
 
 
 def test_after_the_first_bad_host_no_more_were_begun() -> None:

@@ -13,7 +13,7 @@ from testinfra.host import Host
 from shared import application, inventory, playbook, project, receiver
 
 HOST, NAME = "hivetalk-upgrade", "hivetalk-scheduler"
-LASTS = 7
+LASTS = 15
 """Seconds of a meeting; one is written about every second."""
 LATE = 15
 """Seconds after which an announcement would not be due to a hand-over but lost: more than an interval."""
