@@ -12,6 +12,8 @@ NAME = "hivetalk-scheduler"
 NOT_OURS = (
     # The kernel's, and what is gone at a reboot.
     "/proc", "/sys", "/dev", "/run",
+    # What apt makes of its lists when it is asked whether PostgreSQL is installed.
+    "/var/cache/apt",
     # PostgreSQL's, which stays: its files change with every transaction.
     "/var/lib/postgresql",
     # The journal, and what its rotation leaves.

@@ -52,8 +52,11 @@ def files() -> list[Path]:
             ):
                 found.append(file)
                 found += sorted((directory / f"{unit}.d").glob("*.conf"))
-    # /lib is /usr/lib on most systems: one file, two names.
-    return list({file.resolve(): file for file in found}.values())
+    # /lib is /usr/lib on most systems: one file, two names, of which systemd uses the first.
+    once: dict[Path, Path] = {}
+    for file in found:
+        once.setdefault(file.resolve(), file)
+    return list(once.values())
 
 
 def find() -> dict[str, Any]:
