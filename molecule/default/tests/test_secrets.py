@@ -7,7 +7,7 @@ from testinfra.host import Host
 
 from shared import inventory
 
-CREDENTIAL = f"/etc/{NAME}/credentials/nostr_nsec"
+CREDENTIAL = f"/etc/{NAME}/credentials/nostr_nsec.cred"
 
 
 @pytest.fixture(params=["configured", "room"])
@@ -23,20 +23,24 @@ def absent(secret: tuple[str, str], text: str, sign: str) -> None:
     assert not any(notation in text for notation in secret)
 
 
-def test_the_credential_holds_it_for_root_alone(host: Host, configured_key: Keys) -> None:
+def test_the_credential_holds_it_for_root_alone_and_for_this_host_alone(
+    host: Host, configured_key: Keys
+) -> None:
+    text = host.check_output(f"systemd-creds decrypt --name=nostr_nsec {CREDENTIAL} -")
+    assert Keys.parse(text).secret_key().to_hex() == configured_key.secret_key().to_hex()
     file = host.file(CREDENTIAL)
-    assert (
-        Keys.parse(file.content_string.strip()).secret_key().to_hex() == configured_key.secret_key().to_hex()
-    )
     assert (file.user, file.mode) == ("root", 0o600)
     directory = host.file(f"/etc/{NAME}/credentials")
     assert (directory.user, directory.mode) == ("root", 0o700)
     assert host.run(f"sudo -u {NAME} cat {CREDENTIAL}").rc != 0
+    # Elsewhere, without the host's key, it is of no use.
+    decrypt = f"systemd-creds decrypt --name=nostr_nsec {CREDENTIAL} -"
+    assert host.run(f"unshare --mount sh -c 'mount -t tmpfs tmpfs /var/lib/systemd; {decrypt}'").rc != 0
 
 
 def test_it_is_in_no_unit(host: Host, secret: tuple[str, str]) -> None:
     units = host.check_output(f"systemctl cat {NAME}.service {NAME}.timer")
-    absent(secret, units, f"LoadCredential=nostr_nsec:{CREDENTIAL}")
+    absent(secret, units, f"LoadCredentialEncrypted=nostr_nsec:{CREDENTIAL}")
     absent(secret, host.check_output(f"systemctl show {NAME}.service {NAME}.timer"), "ExecStart=")
 
 
@@ -60,8 +64,8 @@ def test_it_is_in_no_other_file_that_the_deploy_wrote(host: Host, secret: tuple[
     places = f"/etc /opt/{NAME} /usr/local /var/lib/{NAME} /var/log /root /tmp /run"
     for notation in secret:
         found = host.run(f"grep -rlsF --binary-files=text {notation} {places}").stdout.split()
-        # The second is systemd's own copy, in memory, for as long as the service works (systemd.exec(5)).
-        assert set(found) <= {CREDENTIAL, f"/run/credentials/{NAME}.service/nostr_nsec"}
+        # That is systemd's own copy, in memory, for as long as the service works (systemd.exec(5)).
+        assert set(found) <= {f"/run/credentials/{NAME}.service/nostr_nsec"}
 
 
 def test_it_is_in_no_column_of_the_schedulers_schema(host: Host, secret: tuple[str, str]) -> None:

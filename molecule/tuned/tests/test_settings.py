@@ -61,8 +61,10 @@ def test_the_sandbox_with_named_networks_leaves_an_exposure_of_0_9_at_most(host:
 
 def test_each_secret_is_a_credential_of_its_own(host: Host) -> None:
     text = host.check_output(f"systemctl cat {NAME}.service")
-    loaded = {line.split(":")[0] for line in text.splitlines() if line.startswith("LoadCredential=")}
-    assert loaded == {f"LoadCredential={name}" for name in ("nostr_nsec", "webhook_secret", "destinations")}
+    loaded = {line.split(":")[0] for line in text.splitlines() if line.startswith("LoadCredential")}
+    assert loaded == {
+        f"LoadCredentialEncrypted={name}" for name in ("nostr_nsec", "webhook_secret", "destinations")
+    }
 
 
 def test_the_command_of_that_name_reads_that_configuration(host: Host) -> None:

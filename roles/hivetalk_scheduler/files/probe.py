@@ -40,6 +40,14 @@ def systemd_version():
     return int(found.group(1)) if found else 0
 
 
+def encrypts():
+    """Whether systemd can encrypt secrets with a key of this host that outlives a boot."""
+    where = "/var/lib/systemd"  # of the key, which is made when it is first needed
+    memory = output("stat", "--file-system", "--format=%T", where)[1] in ("tmpfs", "ramfs")
+    able = "+OPENSSL" in output("systemctl", "--version")[1] and output("systemd-creds", "--version")[0] == 0
+    return able and not memory and os.access(where, os.W_OK)
+
+
 def names(directory):
     try:
         return os.listdir(directory)  # noqa: PTH208
@@ -168,6 +176,7 @@ print(
         {
             "python": "{}.{}".format(*sys.version_info[:2]),
             "prefix": sys.base_prefix,
+            "encrypts": encrypts(),
             "machine": platform.machine(),
             "releases": names("/opt/" + name + "/releases"),
             "code": names("/opt/" + name + "/code"),

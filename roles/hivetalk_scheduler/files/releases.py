@@ -160,7 +160,9 @@ class Host:
         """Remove the secrets that no release's unit names: a unit that names one without a file does not start."""
         files = self.opt.glob("releases/*/units/*")
         named = {
-            name for file in files for name in re.findall(r"^LoadCredential\w*=(\w+)", file.read_text(), re.M)
+            name
+            for file in files
+            for name in re.findall(r"^LoadCredential\w*=.+/(\S+)$", file.read_text(), re.M)
         }
         for path in self.etc.glob("credentials/*"):
             if path.name not in named:

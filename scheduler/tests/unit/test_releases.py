@@ -54,7 +54,7 @@ class Lab:
         (home / "config.toml").write_text(name)
         (home / "command").write_text("#!/bin/sh\n")
         (home / "command").chmod(0o755)
-        loaded = "".join(f"LoadCredential={secret}:/x\n" for secret in secrets)
+        loaded = "".join(f"LoadCredential={secret}:/etc/x/credentials/{secret}\n" for secret in secrets)
         (home / f"units/{NAME}.service").write_text(f"{name}\n{loaded}")
         (home / f"units/{NAME}.timer").write_text(timer)
         (home / f"units/{NAME}-failure@.service").write_text("told")
