@@ -14,7 +14,7 @@ from hivetalk_scheduler.config import Config
 from hivetalk_scheduler.database import connect
 from hivetalk_scheduler.delivery import Completion, Delivery
 from hivetalk_scheduler.destinations import Destination
-from hivetalk_scheduler.errors import DatabaseUnavailable
+from hivetalk_scheduler.errors import DatabaseUnavailable, SchedulerError
 from hivetalk_scheduler.event import SECOND, Event
 from hivetalk_scheduler.judge import Verdict
 from hivetalk_scheduler.lane import Lane, Ready
@@ -190,7 +190,7 @@ class Firing:
             try:
                 await asyncio.to_thread(self._complete_beside, batch)
                 return
-            except DatabaseUnavailable as error:
+            except SchedulerError as error:
                 # Too many connections, perhaps, or it was recorded and the answer lost: said twice, it counts once.
                 log.warning("second-connection-lost", error=str(error))
                 self._close_beside()
