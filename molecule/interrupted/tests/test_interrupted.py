@@ -63,9 +63,8 @@ def works(host: Host) -> None:
 
 def converged(host: Host, changed: str) -> None:
     """The host is as a deploy that nobody kills leaves it, and fires."""
-    assert (
-        f"/opt/{NAME}/code" not in host.run(f"ls -d /opt/{NAME}/*/.making-* /opt/{NAME}/code/*.tar.gz").stdout
-    )
+    left = host.run(f"ls -d /opt/{NAME}/*/.making-* /opt/{NAME}/code/*.tar.gz /etc/{NAME}/credentials.*")
+    assert left.stdout == ""
     assert not host.file(f"/opt/{NAME}/unfinished").exists
     timer = units.properties(host, f"{NAME}.timer")
     assert (timer["ActiveState"], timer["UnitFileState"], timer["NeedDaemonReload"]) == (
