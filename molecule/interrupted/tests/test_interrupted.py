@@ -17,6 +17,7 @@ KILLED = 9
 PLUGINS = f"{os.environ.get('MOLECULE_SCENARIO_DIRECTORY')}/plugins"
 PLACES = (f"/etc/{NAME}", "/etc/systemd/system", f"/usr/local/bin/{NAME}")
 CHANGE = "--extra-vars={'hivetalk_scheduler_nostr_nsec': '%064d', 'hivetalk_scheduler_on_calendar': '%s'}"
+DECRYPT = f"systemd-creds --name=nostr_nsec decrypt /etc/{NAME}/credentials/nostr_nsec.cred -"
 STEPS = (
     "Install the release",
     "Migrate the scheduler's schema",
@@ -54,7 +55,7 @@ def works(host: Host) -> None:
         return
     assert host.run(f"systemd-analyze verify /etc/systemd/system/{NAME}.service").rc == 0
     for line in host.check_output(f"cat /etc/systemd/system/{NAME}.service").splitlines():
-        if line.startswith("LoadCredential="):
+        if line.startswith("LoadCredential"):
             assert host.file(line.split(":")[1]).exists, line
     for link in (f"/opt/{NAME}/current", f"/etc/{NAME}/config.toml", f"/usr/local/bin/{NAME}"):
         assert host.file(link).exists, link
@@ -89,7 +90,7 @@ def test_it_converges_wherever_it_was_killed(
     print("\nkilled before:", *killed, sep="\n  ")
     for task in STEPS if every == 1 else ():
         assert any(name.endswith(task) for name in killed), task
-    assert host.check_output(f"cat /etc/{NAME}/credentials/nostr_nsec") == f"{key:064d}"
+    assert host.check_output(DECRYPT) == f"{key:064d}"
     assert f"OnCalendar={calendar}" in host.file(f"/etc/systemd/system/{NAME}.timer").content_string
     converged(host, change)
 
