@@ -2,7 +2,7 @@
 
 import json
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from testinfra.host import Host
@@ -25,16 +25,19 @@ class Process:
 
 
 def process(host: Host, name: str, until: float) -> Process:
-    """The first run of the service `name` that is seen at work before `until` (seconds since the epoch)."""
+    """The first run of the service `name` that is seen at work, and everything that is seen while one is, until `until`
+    (seconds since the epoch): a secret might be handed on later than at its start."""
+    first, everything = Process(), []
     while time.time() < until:
         pid = host.check_output("systemctl show --property MainPID --value %s.service", name)
         if pid != "0":
             lines = host.run(_LOOK, pid, pid, pid).stdout.split("\n", 3)
             # Before its exec the process is still systemd's.
             if len(lines) == 4 and " run " in lines[1]:
-                return Process(*lines)
-        time.sleep(0.5)
-    return Process()
+                first = first if first.user else Process(*lines)
+                everything.append(lines[3])
+        time.sleep(1 if first.user else 0.5)
+    return replace(first, everything="\n".join(everything))
 
 
 def journal(host: Host, name: str) -> list[dict[str, Any]]:

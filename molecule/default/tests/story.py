@@ -59,7 +59,7 @@ async def _watch(host: Host, story: Story) -> None:
     story.announcements, story.test_event, story.process = await asyncio.gather(
         relay.watch(story.url, 2, wait),
         asyncio.to_thread(_test_event, host, wait),
-        asyncio.to_thread(service.process, host, NAME, story.meeting.starts),
+        asyncio.to_thread(service.process, host, NAME, story.meeting.ends),
     )
 
 
