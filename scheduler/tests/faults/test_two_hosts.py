@@ -100,9 +100,10 @@ def test_what_was_written_late_and_met_an_outage_is_on_record(url: str, world: W
     world.elapse(7200)
     Host(world).run(url, WIRE)
     world.insert(-3600, None)
+    world.insert(-3600, 60)
     world.elapse(8 * 86_400)
     Host(world).run(url, WIRE)
-    assert states(world) == [("live", "expired")]
+    assert states(world) == [("ended", "expired"), ("live", "expired")]
 
 
 def stores(url: str) -> tuple[Store, Store]:
