@@ -143,7 +143,7 @@ BEGIN
                 WITH wanted AS MATERIALIZED (
                     SELECT * FROM unnest(event_ids::%2$s[], statuses, nostr_ids) AS w(id, status, nostr_id)),
                 free AS MATERIALIZED (
-                    SELECT e.id FROM %1$s AS e WHERE e.id = ANY(event_ids::%2$s[]) FOR UPDATE SKIP LOCKED),
+                    SELECT e.id FROM %1$s AS e WHERE e.id = ANY(event_ids::%2$s[]) FOR NO KEY UPDATE SKIP LOCKED),
                 written AS (
                     UPDATE %1$s AS e
                        SET status = w.status, nostr_event_id = coalesce(w.nostr_id, e.nostr_event_id)
@@ -155,7 +155,8 @@ BEGIN
                                 AND coalesce(e.status, '') IN ('live:sent', 'ended:sent', 'ended:failed'))
                        AND NOT (w.status = 'ended:failed' AND coalesce(e.status, '') = 'ended:sent'))
                 SELECT e.id::text FROM %1$s AS e
-                 WHERE e.id = ANY(event_ids::%2$s[]) AND e.id NOT IN (SELECT id FROM free)
+                 WHERE (SELECT count(*) FROM free) < cardinality(event_ids)  -- else there is nothing to look for
+                   AND e.id = ANY(event_ids::%2$s[]) AND e.id NOT IN (SELECT id FROM free)
             $body$
             $function$, (SELECT format('%I.%I', nspname, relname) FROM pg_class JOIN pg_namespace n ON n.oid = relnamespace
                           WHERE pg_class.oid = to_regclass('events')), id_type);
