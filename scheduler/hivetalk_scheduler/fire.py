@@ -20,6 +20,7 @@ from hivetalk_scheduler.judge import Verdict
 from hivetalk_scheduler.lane import Lane, Ready
 from hivetalk_scheduler.message import Answer
 from hivetalk_scheduler.store import Store
+from hivetalk_scheduler.upkeep import Upkeep
 
 T = TypeVar("T")
 
@@ -33,6 +34,8 @@ BATCHES = 4
 """Batches that may be in flight at once: what bounds the memory of a run."""
 MANY = 100
 """Answers to record that are worth a second connection, while the first one is busy."""
+QUIET = 1.0
+"""Seconds without anything to do in which there is time for the upkeep."""
 SOON = SECOND // 10
 """Microseconds to wait for something due that cannot be claimed yet."""
 
@@ -46,12 +49,13 @@ class Firing:
         clock: Clock,
         config: Config,
         catcher: Catcher,
+        upkeep: Upkeep,
         run: str,
         hold_end: int,
         deadline: int,
     ) -> None:
         self._store, self._clock, self._config, self._catcher = store, clock, config, catcher
-        self._hold_end, self._deadline = hold_end, deadline
+        self._upkeep, self._hold_end, self._deadline = upkeep, hold_end, deadline
         self._lanes: dict[str, Lane] = {}
         self._in_flight = 0
         self._answered: list[Completion] = []
@@ -104,6 +108,9 @@ class Firing:
                 return
             wake = now + SOON if self._in_flight >= self._config.batch_size else await self._prepare(now)
             wait = (min(wake, recatch_at) - self._clock.now()) / SECOND
+            if wait > QUIET and self._upkeep.pruned is None:
+                await self._query(self._upkeep.once)
+                continue
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._nudge.wait(), max(wait, 0.0005))
 

@@ -4,7 +4,7 @@
 2. Catch: a row in ``delivery`` for each new transition in the window (``catch``).
 3. If nothing falls due before the next run, exit: most runs end here, so nothing more is imported before.
 4. Fire: hold, claim, send, record (``fire``).
-5. Show the application what it could not take before, and prune what ended long ago.
+5. Tidy up, at the first quiet moment (``upkeep``).
 """
 
 import os
@@ -20,9 +20,7 @@ from hivetalk_scheduler.database import connect
 from hivetalk_scheduler.event import SECOND
 from hivetalk_scheduler.release import release
 from hivetalk_scheduler.store import Store
-
-PRUNE = 1000
-"""Rows of each table that a run mends or deletes at most."""
+from hivetalk_scheduler.upkeep import Upkeep
 
 
 def run(config: Config) -> None:
@@ -51,8 +49,9 @@ def run(config: Config) -> None:
         clock_offset_ms=round(database_clock.host_offset() * 1000),
     )
     counts: dict[str, int] = {}
+    upkeep = Upkeep(store, config)
     if not idle:
-        counts, more = _fire(store, database_clock, config, catcher, run_id, hold_end, look.now)
+        counts, more = _fire(store, database_clock, config, catcher, upkeep, run_id, hold_end, look.now)
         caught += more
         with store.transaction():
             store.finish_run(
@@ -62,10 +61,7 @@ def run(config: Config) -> None:
                 retried=counts["retried"],
                 failed=counts["dead"] + counts["expired"],
             )
-    with store.transaction():
-        if config.write_back:
-            store.show(PRUNE)
-        pruned = store.prune(config.retention, PRUNE)
+    upkeep.once()
     store.connection.close()
     log.info(
         "run-finished",
@@ -73,7 +69,7 @@ def run(config: Config) -> None:
         caught=caught,
         **{word: counts.get(word, 0) for word in ("delivered", "retried")},
         **{word: n for word, n in counts.items() if word not in ("delivered", "retried")},
-        pruned=pruned["deliveries"] or None,
+        pruned=upkeep.pruned or None,
         duration_ms=round((clock.monotonic() - began) * 1000),
     )
 
@@ -83,6 +79,7 @@ def _fire(
     database_clock: Clock,
     config: Config,
     catcher: Catcher,
+    upkeep: Upkeep,
     run_id: str,
     hold_end: int,
     started: int,
@@ -98,7 +95,7 @@ def _fire(
     deadline = started + round((config.timeout - GRACE - config.delivery_timeout) * SECOND)
 
     async def main() -> tuple[dict[str, int], int]:
-        firing = Firing(store, database_clock, config, catcher, run_id, hold_end, deadline)
+        firing = Firing(store, database_clock, config, catcher, upkeep, run_id, hold_end, deadline)
         for number in (signal.SIGTERM, signal.SIGINT):
             asyncio.get_running_loop().add_signal_handler(number, firing.stop)
         await firing.fire()

@@ -10,7 +10,7 @@ SCHEDULER = Path(__file__).parents[2]
 
 PACKAGE = (
     "hivetalk_scheduler catch cli clock config database delivery destinations errors event lean log message release "
-    "run sql store window"
+    "run sql store upkeep window"
 )
 """What of this package an idle run needs."""
 

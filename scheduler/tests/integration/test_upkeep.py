@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import time
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from pathlib import Path
@@ -15,6 +16,7 @@ from hivetalk_scheduler.cli import main
 from hivetalk_scheduler.config import Config
 from hivetalk_scheduler.run import run
 from tests.integration.application import add_event, installed_long_ago
+from tests.integration.host import start
 from tests.integration.receiver import Receiver
 
 DELIVERIES = "hivetalk_scheduler.delivery"
@@ -266,3 +268,23 @@ def test_deciding_about_everything_needs_a_word(url: str, owner: psycopg.Connect
         assert command(file, url, receiver, "deliveries", "retry") == 64
         assert command(file, url, receiver, "deliveries", "discard", "12345") == 65
         assert command(file, url, receiver, "deliveries", "show", "12345") == 65
+
+
+def test_a_holding_run_tidies_up_while_it_waits(url: str, owner: psycopg.Connection, tmp_path: Path) -> None:
+    """At its end, the next run waits for it."""
+    with Receiver() as receiver:
+        installed_long_ago(owner, receiver.url)
+        owner.execute(
+            f"INSERT INTO {DELIVERIES} (event_id, test, transition, due_at, destination, next_at, state, completed_at) "
+            "SELECT 'old', false, 'live', t, 'journal:', t, 'delivered', t FROM (SELECT now() - interval '1 y') AS w(t)"
+        )
+        add_event(owner, 6, None)
+        host = start(tmp_path, url, receiver, interval=10)
+        give_up = time.monotonic() + 5
+        while owner.execute(f"SELECT FROM {DELIVERIES} WHERE event_id = 'old'").rowcount:
+            assert host.poll() is None and time.monotonic() < give_up
+            time.sleep(0.05)
+        assert receiver.received == []
+        assert host.wait(30) == 0
+    assert receiver.whats == [("A meeting", "live")]
+    assert "pruned=1" in host.communicate()[1]
