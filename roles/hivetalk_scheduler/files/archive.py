@@ -42,7 +42,13 @@ def main() -> None:
     code = f"{version}-{digest(given.project, inputs)[:12]}"
     archive = given.cache / f"{code}.tar.gz"
     if not given.name_only:
-        given.cache.mkdir(parents=True, exist_ok=True)
+        try:
+            given.cache.mkdir(parents=True, exist_ok=True)
+        except OSError:
+            # A collection may be installed where its user cannot write.
+            given.cache = Path.home() / ".cache/hivetalk-scheduler/releases"
+            given.cache.mkdir(parents=True, exist_ok=True)
+            archive = given.cache / archive.name
         # Several hosts of one play ask at once: the first makes it, the others find it.
         with (given.cache / "lock").open("w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)

@@ -3,6 +3,7 @@
 import argparse
 import importlib.util
 import io
+import json
 import os
 import subprocess
 import sys
@@ -75,6 +76,28 @@ def test_wheels_are_asked_for_by_the_targets_python_and_machine(
     assert {word for word in install if word.startswith("--platform=")} == {
         f"--platform={tag}_{machine}" for tag in ("manylinux_2_28", "manylinux_2_17", "manylinux2014")
     }
+
+
+def test_where_the_project_cannot_be_written_the_archive_is_in_the_users_cache(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(archive, "make", lambda archive, given, requirement: archive.write_text("made"))
+    monkeypatch.setenv("HOME", str(tmp_path))
+    (tmp_path / "no-directory").touch()
+    options = {
+        "project": TOP,
+        "cache": tmp_path / "no-directory/releases",
+        "python": "3.11",
+        "machine": "x86_64",
+    }
+    options |= {"interpreter": "/usr/bin/python3"}
+    monkeypatch.setattr(
+        sys, "argv", ["archive.py", *(f"--{name}={value}" for name, value in options.items())]
+    )
+    archive.main()
+    made = Path(json.loads(capsys.readouterr().out)["archive"])
+    assert made.read_text() == "made"
+    assert made.parent == tmp_path / ".cache/hivetalk-scheduler/releases"
 
 
 def a_project(top: Path) -> Path:
