@@ -5,12 +5,25 @@ import json
 import sys
 from datetime import UTC, datetime
 
-from bench import burst, growth, idle, lateness, machine, postgres, product, publish, scale, table, webhooks
+from bench import (
+    burst,
+    deploy,
+    growth,
+    idle,
+    lateness,
+    machine,
+    postgres,
+    product,
+    publish,
+    scale,
+    table,
+    webhooks,
+)
 from bench.place import RESULTS, say
 
 MODES = {
     "idle": idle.measure, "growth": growth.measure, "burst": burst.measure, "scale": scale.measure,
-    "publish": publish.measure, "webhooks": webhooks.measure, "lateness": lateness.measure,
+    "publish": publish.measure, "webhooks": webhooks.measure, "lateness": lateness.measure, "deploy": deploy.measure,
 }  # fmt: skip
 
 

@@ -9,7 +9,7 @@ def of(mode: str, found: Found) -> str:
     """The table of one mode."""
     return {
         "lateness": _lateness, "burst": _burst, "scale": _scale, "idle": _idle, "growth": _growth,
-        "publish": _beside, "webhooks": _beside,
+        "publish": _beside, "webhooks": _beside, "deploy": _deploy,
     }[mode](found)  # fmt: skip
 
 
@@ -85,3 +85,19 @@ def _beside(found: Found) -> str:
         for name, one in found.items()
     ]  # fmt: skip
     return _rows(["client", "meetings", "a second", "of the bare client", "own CPU, us each"], rows)
+
+
+def _deploy(found: Found) -> str:
+    parts = []
+    by_hand = next(iter(found.values()))
+    for case in by_hand:
+        alone = case.partition(", ")[0] + ", one host"
+        rows = [
+            [name, f"{one[case]['seconds']:.1f}", f"{one[case]['seconds'] / by_hand[case]['seconds']:.2f}",
+             f"{one[case]['seconds'] / one[alone]['seconds']:.2f}", f"{one[case]['tasks']:.0f}",
+             f"{one[case]['bytes'] / 1000:,.0f}"]
+            for name, one in found.items()
+        ]  # fmt: skip
+        head = [case, "seconds", "of by hand", "of one host", "tasks", "kB sent"]
+        parts.append(_rows(head, rows))
+    return "\n\n".join(parts)

@@ -1,0 +1,87 @@
+"""Deploying: a first one and one that finds nothing to do, on one host and on twenty, beside the least there is."""
+
+import os
+import re
+import statistics
+import time
+from pathlib import Path
+from typing import Any
+
+from bench.place import CACHE, HERE, TOP, say
+from bench.postgres import Server
+from bench.program import once
+
+_ROLES = CACHE / "roles"
+"""Where script/bench has put the public role, if it could be fetched."""
+_PLAYS = {
+    "by hand (two files, a reload, a start)": HERE / "plays/by_hand.yml",
+    "infra-role-systemd-timer (its timer alone)": HERE / "plays/role.yml",
+    "ours": TOP / "playbooks/deploy.yml",
+}
+_HOSTS = {"alone": "one host", "twenty": "twenty"}
+_FORKS = 20
+_SENT = CACHE / "sent"
+_COUNT = f"""#!/bin/sh
+# podman, with the bytes that it brings into containers: commands, and the files that it copies.
+case $1 in cp) stat -c %s "$2" ;; *) printf '%s' "$*" | wc -c ;; esac >>{_SENT}
+exec {TOP}/.venv/bin/podman "$@"
+"""
+
+
+def measure(server: Server, quick: bool) -> dict[str, Any]:
+    """Seconds, tasks and bytes of each play; the plays in turn, the second time as often as it takes for a median."""
+    plays = {name: play for name, play in _PLAYS.items() if "role" not in play.name or _ROLES.exists()}
+    counter = CACHE / "bin/podman"
+    counter.parent.mkdir(parents=True, exist_ok=True)
+    counter.write_text(_COUNT)
+    counter.chmod(0o755)
+    found: dict[str, Any] = {name: {} for name in plays}
+    _play(TOP / "molecule/shared/destroy.yml", "all")
+    try:
+        say("deploy: 21 hosts are created")
+        _play(TOP / "molecule/shared/create.yml", "all")
+        _play(TOP / "molecule/shared/prepare.yml", "all")
+        for group in _HOSTS:
+            for name, play in plays.items():
+                found[name][f"first, {_HOSTS[group]}"] = _timed(play, group)
+            again: dict[str, list[dict[str, float]]] = {name: [] for name in plays}
+            for _ in range(1 if quick else 5):
+                for name, play in plays.items():
+                    again[name].append(_timed(play, group))
+            for name, runs in again.items():
+                if any(run["changed"] for run in runs):
+                    raise RuntimeError(f"{name} changes something at each deploy")
+                median = {key: statistics.median(run[key] for run in runs) for key in runs[0]}
+                found[name][f"nothing to do, {_HOSTS[group]}"] = median
+            say(f"deploy: {_HOSTS[group]} done")
+    finally:
+        _play(TOP / "molecule/shared/destroy.yml", "all")
+    return found
+
+
+def _play(play: Path, group: str, first: str = "") -> str:
+    path = os.pathsep.join(filter(None, [first, str(TOP / ".venv/bin"), os.environ["PATH"]]))
+    environment = {
+        "ANSIBLE_CONFIG": str(TOP / "ansible.cfg"),
+        "ANSIBLE_ROLES_PATH": f"{TOP / 'roles'}:{_ROLES}",
+        "ANSIBLE_NOCOLOR": "1",
+        "PATH": path,
+    }
+    options = ["--inventory", HERE / "fleet", "--limit", group, "--forks", str(_FORKS)]
+    return once(["ansible-playbook", *options, play], environment)
+
+
+def _timed(play: Path, group: str) -> dict[str, float]:
+    """One run; of twenty hosts, the tasks are one host's and the bytes all of theirs."""
+    _SENT.write_text("")
+    began = time.monotonic()
+    said = _play(play, group, first=str(CACHE / "bin"))
+    seconds = time.monotonic() - began
+    recap = said.rpartition("PLAY RECAP")[2]
+    return {
+        "seconds": seconds,
+        "tasks": max(map(int, re.findall(r"ok=(\d+)", recap))),
+        # The role reloads systemd at each deploy, and says each time that it changed something.
+        "changed": 0 if play.name == "role.yml" else sum(map(int, re.findall(r"changed=(\d+)", recap))),
+        "bytes": sum(map(int, _SENT.read_text().split())),
+    }
