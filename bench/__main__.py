@@ -6,6 +6,7 @@ import sys
 from datetime import UTC, datetime
 
 from bench import (
+    backlog,
     burst,
     deploy,
     growth,
@@ -15,6 +16,7 @@ from bench import (
     postgres,
     product,
     publish,
+    receipt,
     scale,
     table,
     webhooks,
@@ -22,9 +24,9 @@ from bench import (
 from bench.place import RESULTS, say
 
 MODES = {
-    "idle": idle.measure, "growth": growth.measure, "burst": burst.measure, "scale": scale.measure,
-    "publish": publish.measure, "webhooks": webhooks.measure, "lateness": lateness.measure, "deploy": deploy.measure,
-}  # fmt: skip
+    module.__name__.rpartition(".")[2]: module.measure
+    for module in (idle, growth, burst, scale, backlog, publish, webhooks, receipt, lateness, deploy)
+}
 
 
 def main() -> int:
@@ -36,7 +38,9 @@ def main() -> int:
     parser.add_argument(
         "--quick", action="store_true", help="three minutes: small numbers, no time is judged"
     )
-    parser.add_argument("--full", action="store_true", help="growth up to 10 million finished rows, too")
+    parser.add_argument(
+        "--full", action="store_true", help="growth up to 10 million finished rows, a backlog of 1 million"
+    )
     given = parser.parse_args()
     unknown = set(given.modes) - set(MODES)
     if unknown:
@@ -49,7 +53,7 @@ def main() -> int:
         about = machine.describe(server)
         for mode in given.modes or MODES:
             say(f"== {mode}")
-            arguments = {"full": given.full} if mode == "growth" else {}
+            arguments = {"full": given.full} if mode in ("growth", "backlog") else {}
             try:
                 found = MODES[mode](server, given.quick, **arguments)
             except RuntimeError as error:

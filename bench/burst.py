@@ -71,7 +71,7 @@ def of_peer(server: Server, peer: Peer, number: int) -> dict[str, Any]:
 
 def of_ours(
     server: Server, number: int, caught: bool, processes: int = 1, *, url: str = "noop://bench",
-    environment: dict[str, str] | None = None, **settings: Any,
+    environment: dict[str, str] | None = None, patience: float = 300, **settings: Any,
 ) -> dict[str, Any]:  # fmt: skip
     """One burst of ours to `url`. `caught`: the deliveries are there, as a peer's jobs are; else only the meetings."""
     database = product.database(server, "burst", url)
@@ -86,11 +86,13 @@ def of_ours(
         programs.append((program, program.__enter__()))
     try:
         seen = 0
-        until = time.monotonic() + 300
+        until = time.monotonic() + patience
         while seen < number:
             seen += sum(program.new_lines(b">delivered ") for _, program in programs)
             if seen < number and (time.monotonic() > until or all(one.gone() for _, one in programs)):
-                raise RuntimeError(f"{seen} of {number} were delivered, then it ended or took 300 s")
+                raise RuntimeError(
+                    f"{seen} of {number} were delivered, then it ended or took {patience:.0f} s"
+                )
             time.sleep(0.05)
         peak = max(program.peak() for _, program in programs)
     finally:

@@ -67,7 +67,7 @@ def _play(play: Path, group: str, first: str = "") -> str:
         "ANSIBLE_NOCOLOR": "1",
         "PATH": path,
     }
-    options = ["--inventory", HERE / "fleet", "--limit", group, "--forks", str(_FORKS)]
+    options: list[str | Path] = ["--inventory", HERE / "fleet", "--limit", group, "--forks", str(_FORKS)]
     return once(["ansible-playbook", *options, play], environment)
 
 

@@ -92,7 +92,8 @@ def _inside(url: str, plans: Path, rounds: int) -> None:
     from hivetalk_scheduler.clock import Clock
     from hivetalk_scheduler.config import Config
     from hivetalk_scheduler.database import connect
-    from hivetalk_scheduler.store import Completion, Store, Wanted
+    from hivetalk_scheduler.delivery import Completion
+    from hivetalk_scheduler.store import Store, Wanted
 
     config = Config(database_url=url)
     store = Store(connect(config), Clock())
@@ -101,7 +102,7 @@ def _inside(url: str, plans: Path, rounds: int) -> None:
     explained: dict[str, str] = {}
     execute = store._all
 
-    def timed(name: str, /, **parameters: Any) -> Any:
+    def timed(name: str, /, kind: Any = None, **parameters: Any) -> Any:
         if name not in explained:
             # Before its turn, and undone: what it then meets is what it met here.
             with store.connection.cursor() as cursor:
@@ -110,7 +111,7 @@ def _inside(url: str, plans: Path, rounds: int) -> None:
                 explained[name] = "\n".join(next(iter(row.values())) for row in cursor.fetchall())
                 cursor.execute("ROLLBACK TO SAVEPOINT explain")
         began = time.perf_counter()
-        rows = execute(name, **parameters)
+        rows = execute(name, kind, **parameters)
         took.setdefault(name, []).append((time.perf_counter() - began) * 1000)
         return rows
 

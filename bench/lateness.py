@@ -4,12 +4,13 @@ import contextlib
 import math
 import random
 import time
+from collections.abc import Iterator
 from typing import Any
 
 from bench import burst, host, product
 from bench.place import CACHE, say
 from bench.postgres import Server
-from bench.program import Program, running
+from bench.program import Program, running, ticking
 
 GONE = 60_000.0
 """Milliseconds that one counts that never fired."""
@@ -45,7 +46,8 @@ def summary(milliseconds: list[float]) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _late(wanted: list[int], pairs: list[list[int]]) -> dict[str, Any]:
+def late(wanted: list[int], pairs: list[list[int]]) -> dict[str, Any]:
+    """The summary of (due, happened) pairs, both microseconds since the epoch; what never happened is GONE."""
     first: dict[int, int] = {}
     for due, now in pairs:
         first.setdefault(due, now)
@@ -71,14 +73,14 @@ class _Peer:
     def result(self, program: Program) -> dict[str, Any]:
         lines = program.log.read_text().splitlines()
         pairs = [[int(word) for word in line.split()] for line in lines if line[:1].isdigit()]
-        return _late(self._instants, pairs) | {"cpu": program.cpu}
+        return late(self._instants, pairs) | {"cpu": program.cpu}
 
 
 def _beside(
     server: Server, peers: dict[str, tuple[str, str]], plan: tuple[int, float, float]
-) -> contextlib.AbstractContextManager[Any]:
+) -> contextlib.AbstractContextManager[dict[str, Any]]:
     @contextlib.contextmanager
-    def manager() -> Any:
+    def manager() -> Iterator[dict[str, Any]]:
         results: dict[str, Any] = {}
         with contextlib.ExitStack() as stack:
             started = []
@@ -110,10 +112,10 @@ def measure(server: Server, quick: bool) -> dict[str, Any]:
         with _beside(server, _BESIDE, plan) as peers:
             pass
         for name, container in host.HOSTS.items():
-            found[name] = _late(wanted[name], host.fired(container)) | {"runs": host.runs(container)}
+            found[name] = late(wanted[name], host.fired(container)) | {"runs": host.runs(container)}
             seen, due = host.received(container), host.due(container)
             lines = [[at, seen[event]] for event, at in due.items() if event in seen]
-            found[f"{name}: the line in systemd's journal"] = _late(wanted[name], lines)
+            found[f"{name}: the line in systemd's journal"] = late(wanted[name], lines)
         found |= peers
     say("lateness: pgqueuer, one minute")
     with _beside(server, _AFTER, (300, time.time() + 8, 60.0)) as peers:
@@ -123,7 +125,7 @@ def measure(server: Server, quick: bool) -> dict[str, Any]:
 
 def _quick(server: Server) -> dict[str, Any]:
     """A minute on this host; a loop starts the runs as systemd does: at a tick, or at once if one elapsed meanwhile."""
-    interval, plan = 10, (60, time.time() + 15, 60.0)
+    plan = (60, time.time() + 15, 60.0)
     name = product.database(server, "late_ours", "journal:")
     wanted = instants(*plan)
     server.execute(
@@ -131,23 +133,15 @@ def _quick(server: Server) -> dict[str, Any]:
         " SELECT 'Meeting', to_timestamp(t::numeric / 1000000), 'bench' FROM unnest(%s::bigint[]) AS t",
         [wanted], name,
     )  # fmt: skip
-    command = product.command(server, name, interval=interval, jitter=0)
+    command = product.command(server, name, interval=10, jitter=0)
     few = {name: _BESIDE[name] for name in ("ideal loop", "graphile-worker, 50 ms poll")}
-    number, end = 0, plan[1] + plan[2]
     with _beside(server, few, plan) as peers:
-        tick = math.ceil(time.time() / interval) * interval
-        while tick < end:
-            time.sleep(max(0.03, tick - time.time()))
-            tick = (time.time() // interval + 1) * interval
-            number += 1
-            with running(f"late-ours-{number}", command) as program:
-                while not program.gone() and time.time() < end + 5:
-                    time.sleep(0.02)
+        number = ticking(command, 10, plan[1] + plan[2])
     rows = server.execute(
         "SELECT round(extract(epoch FROM due_at) * 1000000)::bigint,"
         " round(extract(epoch FROM fired_at) * 1000000)::bigint"
         " FROM hivetalk_scheduler.delivery WHERE state = 'delivered'", database=name,
     )  # fmt: skip
     return {
-        "ours, a loop in systemd's place": _late(wanted, [list(row) for row in rows]) | {"runs": number}
+        "ours, a loop in systemd's place": late(wanted, [list(row) for row in rows]) | {"runs": number}
     } | peers

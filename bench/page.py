@@ -35,6 +35,11 @@ OK.""",
     "webhooks": """\
 Posted to a local receiver in a process of its own, 16 at once. The bare client is a pooled one with as many
 at once; it neither reads a database nor records.""",
+    "receipt": """\
+How long after its due time the announcement of a meeting has arrived: a relay judges the event, a webhook has
+the whole request, each in a process of its own on this host. 300 meetings at random milliseconds, each to
+both; a loop starts the runs as systemd does.""",
+    "backlog": "One process, the deliveries caught ahead, PostgreSQL's defaults: the peak of its memory.",
     "idle": """\
 A run that finds nothing due before the next one: the whole process, median of 20. The floor imports
 psycopg, connects, and asks one query.""",

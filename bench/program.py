@@ -1,6 +1,8 @@
 """A program at work: started, watched by what it says, ended by its id."""
 
+import math
 import os
+import resource
 import signal
 import subprocess
 import time
@@ -22,7 +24,7 @@ class Program:
         self.name, self.command = name, [str(word) for word in command]
         self._environment = {**os.environ, **(environment or {})}
         self._read = 0
-        self.usage: os.struct_rusage | None = None
+        self.usage: resource.struct_rusage | None = None
         """After `end`."""
         self.began = 0.0
         """Seconds since the epoch."""
@@ -85,7 +87,7 @@ class Program:
     def cpu(self) -> float:
         """CPU seconds of the ended process."""
         assert self.usage is not None  # noqa: S101 - it has ended
-        return self.usage.ru_utime + self.usage.ru_stime
+        return float(self.usage.ru_utime + self.usage.ru_stime)
 
 
 @contextmanager
@@ -108,3 +110,18 @@ def once(command: Sequence[str | Path], environment: Mapping[str, str] | None = 
     if done.returncode != 0:
         raise RuntimeError(f"{' '.join(words[:4])} failed: {(done.stderr or done.stdout)[-2000:]}")
     return done.stdout
+
+
+def ticking(
+    command: Sequence[str | Path], interval: int, end: float, environment: Mapping[str, str] | None = None
+) -> int:
+    """Runs until `end`, started as systemd does: at a tick, or at once if one elapsed meanwhile. Returns how many."""
+    number, tick = 0, math.ceil(time.time() / interval) * interval
+    while tick < end:
+        time.sleep(max(0.03, tick - time.time()))
+        tick = int(time.time() // interval + 1) * interval
+        number += 1
+        with running(f"ticking-{number}", command, environment) as program:
+            while not program.gone() and time.time() < end + 5:
+                time.sleep(0.005)
+    return number

@@ -1,7 +1,10 @@
-"""A fast HTTP receiver in a process of its own: reads the body, answers 204. Says ``ready URL``."""
+"""A fast HTTP receiver in a process of its own: reads the body, answers 204. Says ``ready URL``; with ``--times``,
+for each meeting ``NAME TIME``, the microsecond since the epoch at which the request was there."""
 
 import asyncio
+import json
 import sys
+import time
 
 from aiohttp import web
 
@@ -11,15 +14,20 @@ async def _take(request: web.Request) -> web.Response:
     return web.Response(status=204)
 
 
+async def _note(request: web.Request) -> web.Response:
+    now, body = time.time(), json.loads(await request.read())
+    print(body["data"]["name"], round(now * 1e6), flush=True)
+    return web.Response(status=204)
+
+
 async def main() -> None:
     """Serve until SIGTERM."""
     application = web.Application()
-    application.router.add_post("/hook", _take)
+    application.router.add_post("/hook", _note if "--times" in sys.argv else _take)
     runner = web.AppRunner(application, access_log=None)
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", 0).start()
-    sys.stdout.write(f"ready http://127.0.0.1:{runner.addresses[0][1]}/hook\n")
-    sys.stdout.flush()
+    print(f"ready http://127.0.0.1:{runner.addresses[0][1]}/hook", flush=True)
     await asyncio.sleep(86_400)
 
 

@@ -9,7 +9,7 @@ def of(mode: str, found: Found) -> str:
     """The table of one mode."""
     return {
         "lateness": _lateness, "burst": _burst, "scale": _scale, "idle": _idle, "growth": _growth,
-        "publish": _beside, "webhooks": _beside, "deploy": _deploy,
+        "publish": _beside, "webhooks": _beside, "receipt": _lateness, "backlog": _backlog, "deploy": _deploy,
     }[mode](found)  # fmt: skip
 
 
@@ -41,6 +41,14 @@ def _burst(found: Found) -> str:
                 "own CPU, us each", "peak MB"]  # fmt: skip
         parts.append(_rows(head, rows))
     return "\n\n".join(parts)
+
+
+def _backlog(found: Found) -> str:
+    rows = [
+        [name, f"{one['rate']:,.0f}", f"{one['seconds']:,.0f}", f"{one['peak_mb']:,.0f}"]
+        for name, one in found.items()
+    ]
+    return _rows(["due at once", "a second", "seconds", "peak MB"], rows)
 
 
 def _scale(found: Found) -> str:

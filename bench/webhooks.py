@@ -1,5 +1,6 @@
 """Webhooks to a fast local receiver, beside a bare pooled HTTP client with as many requests at once."""
 
+from pathlib import Path
 from typing import Any
 
 from bench import burst, product
@@ -16,7 +17,13 @@ def measure(server: Server, quick: bool) -> dict[str, Any]:
     number = 500 if quick else 10_000
 
     def bare(url: str) -> dict[str, Any]:
-        command = [product.python(), HERE / "peers/bare_webhook.py", str(number), url, str(AT_ONCE)]
+        command: list[str | Path] = [
+            product.python(),
+            HERE / "peers/bare_webhook.py",
+            str(number),
+            url,
+            str(AT_ONCE),
+        ]
         return of_program(command, number)
 
     def ours(url: str) -> dict[str, Any]:
