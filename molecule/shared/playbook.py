@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 _TOP = Path(__file__).parents[2]
-_SECONDS = 300
+_SECONDS = 600
 """That a playbook may take."""
 
 
