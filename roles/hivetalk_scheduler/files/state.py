@@ -7,6 +7,7 @@ import json
 import os
 import subprocess
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +42,14 @@ def verdict(name: str) -> dict[str, str]:
     return {"word": word or "UNKNOWN", "why": why or said.stderr.strip(), **counts}
 
 
+def last_run(name: str, known: str) -> str:
+    """What systemd knows since the boot; else, from before, when the timer has last elapsed."""
+    stamp = Path(f"/var/lib/systemd/timers/stamp-{name}.timer")
+    if known or not stamp.exists():
+        return known
+    return f"{datetime.fromtimestamp(stamp.stat().st_mtime, UTC):%a %Y-%m-%d %H:%M:%S UTC}"
+
+
 def state(name: str) -> dict[str, Any] | None:
     """All of it; None if there is no such scheduler."""
     timer = show(f"{name}.timer", "LoadState", "ActiveState", "UnitFileState", "NextElapseUSecRealtime")
@@ -52,7 +61,7 @@ def state(name: str) -> dict[str, Any] | None:
         "release": current.readlink().name if current.is_symlink() else "",
         "timer": timer["ActiveState"]
         + ("" if timer["UnitFileState"] == "enabled" else f", {timer['UnitFileState']}"),
-        "last": service["ExecMainStartTimestamp"],
+        "last": last_run(name, service["ExecMainStartTimestamp"]),
         "result": ""
         if service["Result"] == "success"
         else f"{service['Result']} {service['ExecMainStatus']}",
