@@ -101,10 +101,11 @@ def give(directory: Path) -> dict[str, Any]:
     """Put the files back in place of the role's, and start what was active."""
     state: dict[str, Any] = json.loads((directory / "state.json").read_text())
     systemctl("disable", "--quiet", "--now", UNITS[0], check=False)
-    for unit in UNITS:
-        file = Path("/etc/systemd/system", unit)
-        if file.exists() and OWN.search(file.read_text()):
-            file.unlink()  # it would stand before the predecessor's, if that is elsewhere
+    # The role's would stand before the predecessor's, if those are elsewhere.
+    for unit in Path("/opt", NAME).glob("releases/*/units/*"):
+        file = Path("/etc/systemd/system", unit.name)
+        if file.exists() and file.read_bytes() == unit.read_bytes():
+            file.unlink()
     for file in map(Path, state["files"]):
         kept = directory / file.relative_to("/")
         if kept.exists():
