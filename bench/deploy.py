@@ -22,8 +22,8 @@ _HOSTS = {"alone": "one host", "twenty": "twenty"}
 _FORKS = 20
 _SENT = CACHE / "sent"
 _COUNT = f"""#!/bin/sh
-# podman, with the bytes that it brings into containers: commands, and the files that it copies.
-case $1 in cp) stat -c %s "$2" ;; *) printf '%s' "$*" | wc -c ;; esac >>{_SENT}
+# podman, with the bytes that it brings into containers: commands, and the files that it copies (none past it).
+case $1 in mount) exit 1 ;; cp) stat -c %s "$2" ;; *) printf '%s' "$*" | wc -c ;; esac >>{_SENT}
 exec {TOP}/.venv/bin/podman "$@"
 """
 
