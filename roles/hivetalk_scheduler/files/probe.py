@@ -29,6 +29,7 @@ def output(*command):
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             universal_newlines=True,  # noqa: UP021
+            cwd="/",  # where anybody may be: psql would complain of root's home
         )
     except OSError as error:
         return 127, str(error)
@@ -46,6 +47,16 @@ def encrypts():
     memory = output("stat", "--file-system", "--format=%T", where)[1] in ("tmpfs", "ramfs")
     able = "+OPENSSL" in output("systemctl", "--version")[1] and output("systemd-creds", "--version")[0] == 0
     return able and not memory and os.access(where, os.W_OK)
+
+
+def database(name):
+    """Whether PostgreSQL on this host has all that the role hivetalk_database makes: five tasks to find that out."""
+    query = "SELECT to_regclass('events') IS NOT NULL AND to_regclass('room_info') IS NOT NULL"
+    query += (
+        " AND EXISTS (SELECT FROM pg_roles WHERE rolcanlogin AND rolname = '" + name.replace("'", "''") + "')"
+    )
+    psql = ("psql", "--no-psqlrc", "--no-align", "--tuples-only", "--dbname=hivetalk", "--command=" + query)
+    return output("runuser", "--user", "postgres", "--", *psql) == (0, "t")
 
 
 def names(directory):
@@ -182,6 +193,7 @@ print(
             "code": names("/opt/" + name + "/code"),
             "current": current(name),
             "user": user(name),
+            "database": database(name),
             "paused": paused(name),
             "problems": list(problems(name, calendar, int(interval))),
         }

@@ -170,6 +170,14 @@ def test_a_fit_host_has_no_problem(tmp_path: Path) -> None:
     assert found["python"] == "{}.{}".format(*sys.version_info[:2])
 
 
+@pytest.mark.parametrize(("status", "said", "whole"), [(0, "t", True), (0, "f", False), (2, "t", False)])
+def test_a_whole_database_is_found_in_one_look(tmp_path: Path, status: int, said: str, whole: bool) -> None:
+    (tmp_path / "runuser").write_text(f'#!/bin/sh\necho "$*" >{tmp_path}/asked; echo {said}; exit {status}\n')
+    (tmp_path / "runuser").chmod(0o755)
+    assert probe(tmp_path, name="it's")["database"] is whole
+    assert "rolname = 'it''s'" in (tmp_path / "asked").read_text()
+
+
 needs_systemd = pytest.mark.skipif(not shutil.which("systemd-analyze"), reason="asks systemd-analyze")
 
 
