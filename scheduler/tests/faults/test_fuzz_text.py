@@ -18,7 +18,7 @@ from hivetalk_scheduler.destinations.webhook import classify, retry_after
 from hivetalk_scheduler.errors import ConfigError
 from tests.faults.fuzz import HOSTILE, bounded
 
-KEYS = [name for name in Config.__slots__ if name != "secrets"]
+KEYS = [name for name in Config._fields if name != "secrets"]
 STRINGS = st.text(max_size=20) | st.sampled_from(
     [
         *HOSTILE, "postgresql://", "postgresql:///x", "https://h/{room}", "journal:", "wss://[", "http://h:0/",
