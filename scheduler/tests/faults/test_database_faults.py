@@ -117,7 +117,7 @@ def test_backends_terminated_in_a_stream(
         terminated, until = 0, time.monotonic() + 9
         with Ticks(journal, config) as ticks:
             # On a busy machine a run is long in coming back, so that there is less to terminate.
-            while time.monotonic() < until or terminated <= 10 and time.monotonic() < until + 20:
+            while time.monotonic() < until or (terminated <= 10 and time.monotonic() < until + 20):
                 row = owner.execute(
                     "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity "
                     "WHERE usename = 'scheduler' AND datname = current_database()"
