@@ -108,7 +108,7 @@ def test_the_backup_is_where_the_playbook_says(host: Host, story: Story) -> None
     kept = {
         line.split()[0]
         for line in story.before
-        if ".conf" in line or ".timer -" in line or ".service -" in line
+        if "hivetalk-scheduler" in line and (".conf" in line or ".timer -" in line or ".service -" in line)
     }
     assert kept
     for path in kept:
