@@ -14,8 +14,8 @@ NOT_OURS = (
     "/proc", "/sys", "/dev", "/run",
     # The journal, the database's own work, and the timer's stamp: time goes on meanwhile.
     "/var/log", "/var/lib/postgresql", "/var/lib/systemd/timers",
-    # Where Ansible's own modules run from.
-    "/root/.ansible",
+    # Where Ansible's own modules run from, and what the one for apt computes anew whenever it reads the index.
+    "/root/.ansible", "/var/cache/apt/pkgcache.bin", "/var/cache/apt/srcpkgcache.bin",
 )  # fmt: skip
 CHANGE = (
     "--extra-vars",
