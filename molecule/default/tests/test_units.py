@@ -59,7 +59,7 @@ def test_a_crash_does_not_cost_the_minute(host: Host) -> None:
 
 
 def test_the_sandbox_leaves_an_exposure_of_1_1_at_most_and_of_0_9_with_named_networks(host: Host) -> None:
-    named = properties(host, f"{NAME}.service")["IPAddressAllow"] != ""
+    named = properties(host, f"{NAME}.service").get("IPAddressAllow", "") != ""
     assert exposure(host, f"{NAME}.service") <= (0.9 if named else 1.1)
 
 
@@ -100,7 +100,7 @@ def test_the_service_has_its_failures_told(host: Host) -> None:
 
 
 def test_the_scheduler_and_its_configuration_belong_to_root(host: Host) -> None:
-    assert host.file(f"/etc/{NAME}/config.toml").linked_to == f"/opt/{NAME}/current/config.toml"
+    assert host.check_output(f"readlink /etc/{NAME}/config.toml") == f"/opt/{NAME}/current/config.toml"
     config = host.file(f"/opt/{NAME}/current/config.toml")
     assert (config.user, config.group, config.mode) == ("root", NAME, 0o640)
     found = host.check_output(f"find -L /opt/{NAME} ! -user root -o -perm /022 ! -type l")

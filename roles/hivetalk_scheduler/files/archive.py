@@ -15,11 +15,13 @@ import subprocess
 import sys
 import tarfile
 import tempfile
+import time
 from pathlib import Path
 
 PACKAGE = Path("scheduler/hivetalk_scheduler")
 KEPT = 5
-"""Archives in the cache, the newest ones."""
+DAY = 86_400
+"""How many archives, the newest ones, stay in the cache, and how long (seconds) each does."""
 
 
 def main() -> None:
@@ -56,7 +58,9 @@ def main() -> None:
                 make(archive, given, f"hivetalk-scheduler=={version}")
                 made = sorted(given.cache.glob("*.tar.gz"), key=lambda path: path.stat().st_mtime)
                 for old in made[:-KEPT]:
-                    old.unlink()
+                    # One that another deploy has just made may be on its way to a host.
+                    if time.time() - old.stat().st_mtime > DAY:
+                        old.unlink()
     print(json.dumps({"version": version, "code": code, "archive": str(archive)}))
 
 
