@@ -29,7 +29,7 @@ def pause(until: str, *more: str) -> playbook.Result:
 def timer(host: Host, part: str = "") -> tuple[str, str]:
     """Whether it starts at boot, and whether it is at work."""
     found = properties(host, f"{NAME}{part}.timer")
-    return found["UnitFileState"], found["ActiveState"]
+    return found.get("UnitFileState", ""), found["ActiveState"]
 
 
 def wait(seconds: float, what: Callable[[], bool]) -> None:

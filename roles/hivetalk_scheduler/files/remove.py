@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 SYSTEMD = Path("/etc/systemd/system")
+STAMPS = Path("/var/lib/systemd/timers")
 
 
 def units(name: str) -> list[str]:
@@ -44,13 +45,14 @@ def remove_units(found: list[str]) -> None:
         if "@." not in unit:
             systemctl("disable", "--quiet", "--now", unit)
             systemctl("stop", unit)
-            # What systemd keeps for it: the stamp of a timer, the directories of a service. Most have none.
-            systemctl("clean", "--what=all", unit, check=False)
             systemctl("reset-failed", unit, check=False)
     for unit in found:
         (SYSTEMD / unit).unlink()
     if found:
         systemctl("daemon-reload")
+    for unit in found:
+        # By which systemd remembers when a timer last elapsed.
+        (STAMPS / f"stamp-{unit}").unlink(missing_ok=True)
 
 
 def remove(path: Path) -> None:
