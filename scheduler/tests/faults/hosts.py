@@ -123,20 +123,25 @@ class Host:
 
 
 class Line:
-    """A connection whose every statement is a step."""
+    """A connection whose every statement is a step, or a cursor of it."""
 
-    def __init__(self, host: Host, connection: psycopg.Connection) -> None:
-        self._host, self._connection = host, connection
+    def __init__(
+        self, host: Host, connection: psycopg.Connection, cursor: psycopg.Cursor | None = None
+    ) -> None:
+        self._host, self._connection, self._of = host, connection, cursor or connection
 
     def execute(self, *arguments: Any, **options: Any) -> Any:
         with self._host.awake:
             self._host.step(False, self._connection)
-            cursor = self._connection.execute(*arguments, **options)
+            cursor = self._of.execute(*arguments, **options)
             self._host.step(True, self._connection)
             return cursor
 
+    def cursor(self, **options: Any) -> "Line":
+        return Line(self._host, self._connection, self._connection.cursor(**options))
+
     def __getattr__(self, name: str) -> Any:
-        return getattr(self._connection, name)
+        return getattr(self._of, name)
 
 
 class Wire(Destination):
