@@ -19,6 +19,7 @@ import time
 from pathlib import Path
 
 PACKAGE = Path("scheduler/hivetalk_scheduler")
+ITSELF = Path(__file__).resolve()
 KEPT = 5
 DAY = 86_400
 """How many archives, the newest ones, stay in the cache, and how long (seconds) each does."""
@@ -36,6 +37,8 @@ def main() -> None:
     parser.add_argument("--wheels", help="directory of wheels to use in place of the package index")
     parser.add_argument("--name-only", action="store_true", help="make nothing, only print the names")
     given = parser.parse_args()
+    # However it is spelled, the order of the files is the same, and so is their digest.
+    given.project = given.project.resolve()
 
     version = re.search(
         r'^__version__ = "(.+)"', (given.project / PACKAGE / "__init__.py").read_text(), re.M
@@ -68,18 +71,14 @@ def sources(project: Path) -> list[Path]:
     """What the archive is made from, in a fixed order."""
     package = (project / PACKAGE).rglob("*")
     own = [path for path in package if path.is_file() and "__pycache__" not in path.parts]
-    return sorted(
-        [*own, project / "pyproject.toml", project / "requirements" / "runtime.lock", Path(__file__)]
-    )
+    return sorted([*own, project / "pyproject.toml", project / "requirements" / "runtime.lock", ITSELF])
 
 
 def digest(project: Path, inputs: list[str]) -> str:
     """SHA-256, in hex, of the sources with their places, and of `inputs`."""
     hashed = hashlib.sha256("\0".join(inputs).encode())
     for path in sources(project):
-        hashed.update(
-            b"\0%s\0" % str(path.relative_to(project) if path != Path(__file__) else path.name).encode()
-        )
+        hashed.update(b"\0%s\0" % str(path.relative_to(project) if path != ITSELF else path.name).encode())
         hashed.update(hashlib.sha256(path.read_bytes()).digest())
     return hashed.hexdigest()
 
