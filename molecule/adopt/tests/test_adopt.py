@@ -105,7 +105,9 @@ def test_nothing_is_missed_and_nothing_is_announced_twice(story: Story) -> None:
 def test_the_backup_is_where_the_playbook_says(host: Host, story: Story) -> None:
     found = re.search(r"units\s+are\s+kept\s+in\s+(/var/backups/[\w-]+)", story.adopted.output)
     assert found, story.adopted.output
-    kept = {line.split()[0] for line in story.before if re.match(r"/\S*hivetalk-scheduler\S* [-l]", line)}
+    there = {line.split()[0] for line in story.before if re.match(r"/\S*hivetalk-scheduler\S* [-l]", line)}
+    # The link by which a timer is enabled is made by systemd, not by hand.
+    kept = {path for path in there if ".wants/" not in path}
     assert kept
     for path in kept:
         assert host.file(f"{found[1]}{path}").exists, path
