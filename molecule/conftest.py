@@ -18,7 +18,7 @@ def pytest_runtest_makereport(
     told = item.config.stash.setdefault(_told, set())
     if report.failed and "host" in arguments and item.path not in told:
         told.add(item.path)
-        unit = getattr(item.module, "NAME", "hivetalk")  # type: ignore[attr-defined]
+        unit = getattr(item.module, "NAME", "hivetalk")  # type: ignore[attr-defined]  # a test has one
         report.sections.append(("journal of the host", arguments["host"].run(_JOURNAL.format(unit)).stdout))
     return report
 
