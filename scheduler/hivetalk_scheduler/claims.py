@@ -8,7 +8,7 @@ import threading
 from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
 
-from hivetalk_scheduler import log
+from hivetalk_scheduler import clock, log
 from hivetalk_scheduler.announcement import Announcements
 from hivetalk_scheduler.clock import Clock
 from hivetalk_scheduler.config import Config
@@ -33,24 +33,27 @@ FindDestination = Callable[[str, Event], Destination | Verdict]
 class Claims:
     """The claims of one run."""
 
-    def __init__(self, store: Store, clock: Clock, config: Config, run: str, find: FindDestination) -> None:
+    def __init__(self, store: Store, clock_: Clock, config: Config, run: str, find: FindDestination) -> None:
         self.store = store
-        self._clock, self._config, self._run, self._find = clock, config, run, find
+        self._clock, self._config, self._run, self._find = clock_, config, run, find
         self._lease = 2 * config.delivery_timeout + 30
         self._announcements = Announcements(config)
         self._reported: set[str] = set()
         self.counts: Counter[str] = Counter()
         self._counting = threading.Lock()
 
-    def take(self, limit: int, busy: Collection[str]) -> tuple[list[Ready], int]:
-        """Claim up to `limit` due deliveries, judge them, and store their payloads: all before the first send.
+    def take(self, limit: int, busy: Collection[str], run_up: float = 0) -> tuple[list[Ready], int]:
+        """Claim up to `limit` deliveries that are due within `run_up` seconds, judge them, and store their payloads:
+        all before the first send.
 
         Returns what is to be sent, and how many were claimed.
         """
         with self.store.transaction():
-            claimed = self.store.claim(self._run, self._lease, limit, busy)
+            claimed = self.store.claim(self._run, self._lease, limit, busy, run_up)
             if not claimed:
                 return [], 0
+            # The database's clock was there before its answer came, so what waits from here is never early.
+            told = clock.monotonic()
             ready, ended = self._judged(claimed)
             new = [r.payload for r in ready if r.payload]
             if new:
@@ -65,12 +68,13 @@ class Claims:
         for item in ready:
             self._announcements.forget(item.delivery.key)
         self._after(ended, held)
-        return ready, len(claimed)
+        ready = [r._replace(start=told + (r.delivery.fire_at - r.delivery.now) / SECOND) for r in ready]
+        return sorted(ready, key=lambda r: r.start), len(claimed)
 
     def build_ahead(self, deliveries: Sequence[Delivery]) -> None:
         """Build and sign what will be sent, so that it need not be done at the instant; changes nothing."""
         with self.store.transaction():
-            self._judged(deliveries, ahead=True)
+            self._judged(deliveries)
 
     def complete(self, completions: Sequence[Completion], store: Store | None = None) -> None:
         """Record what became of claimed deliveries; over another connection, if `store` is given."""
@@ -105,9 +109,7 @@ class Claims:
             tired = sorted(name for name, word in news.items() if word == "tired")
             return {name: self.store.rest(name, REST, LONGEST_REST) for name in tired}
 
-    def _judged(
-        self, deliveries: Sequence[Delivery], ahead: bool = False
-    ) -> tuple[list[Ready], list[Completion]]:
+    def _judged(self, deliveries: Sequence[Delivery]) -> tuple[list[Ready], list[Completion]]:
         """Split into what is to be sent, and what ends here."""
         events = self.store.sources(deliveries)
         stored: dict[tuple[str, bool], list[Payload]] = {}
@@ -115,7 +117,7 @@ class Claims:
         ended: list[Completion] = []
         kept: list[tuple[Delivery, Event, Destination]] = []
         for delivery in deliveries:
-            now = max(self._clock.now(), delivery.next_at if ahead else 0)
+            now = max(self._clock.now(), delivery.fire_at)
             event = events.get((delivery.event_id, delivery.test))
             found = judge(
                 event, delivery.transition, delivery.due_at, now, self._config.max_lateness,
@@ -137,7 +139,7 @@ class Claims:
             if destination.format == "none":
                 ready.append(Ready(delivery, event, None, self._until(delivery, event)))
                 continue
-            fire_at = max(self._clock.now(), delivery.next_at if ahead else 0)
+            fire_at = max(self._clock.now(), delivery.fire_at)
             known = stored.setdefault((delivery.event_id, delivery.test), [])
             try:
                 made = self._announcements.build(delivery, event, destination.format, fire_at, known)

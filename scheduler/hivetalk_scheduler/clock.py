@@ -17,24 +17,33 @@ def host() -> float:
     return time.time()
 
 
+DRIFT = 500e-6
+"""Seconds a second by which two clocks may drift apart: what NTP slews at most (adjtimex(2))."""
+
+
 class Clock:
-    """The database's clock, as microseconds since the epoch, UTC."""
+    """The database's clock, as microseconds since the epoch, UTC.
+
+    Each answer of the database bounds it from both sides (Cristian, 1989); what all of them leave is the smaller, the
+    more there are.
+    """
 
     def __init__(self) -> None:
-        self._offset = 0.0
-        self._doubt = float("inf")
+        self._low, self._high = float("-inf"), float("inf")
         self._synced = 0.0
+        self._offset = 0.0
+        self.doubt = float("inf")
+        """Seconds by which now() may be wrong."""
 
     def sync(self, database_now: int, before: float, after: float) -> None:
-        """Learn that the database said `database_now` (microseconds) between two readings of monotonic().
-
-        The sample with the shortest round trip is the best one; an old one is replaced after 10 s all the same,
-        so that a correction of the database's clock is followed.
-        """
-        doubt = (after - before) / 2
-        if doubt <= self._doubt or after - self._synced > 10:
-            self._offset = database_now / 1e6 - (before + after) / 2
-            self._doubt, self._synced = doubt, after
+        """Learn that the database said `database_now` (microseconds) between two readings of monotonic()."""
+        drift = DRIFT * (after - self._synced)
+        low = max(self._low - drift, database_now / 1e6 - after)
+        high = min(self._high + drift, database_now / 1e6 - before)
+        if low > high:  # the database's clock was stepped
+            low, high = database_now / 1e6 - after, database_now / 1e6 - before
+        self._low, self._high, self._synced = low, high, after
+        self._offset, self.doubt = (low + high) / 2, (high - low) / 2
 
     def now(self) -> int:
         """Microseconds since the epoch on the database's clock."""

@@ -23,6 +23,10 @@ class Delivery(NamedTuple):
     attempts: int
     generation: int
     forced: bool
+    fire_at: int
+    """Not before: microseconds since the epoch."""
+    now: int
+    """The database's clock when it was read."""
 
     @property
     def key(self) -> Key:

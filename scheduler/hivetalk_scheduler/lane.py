@@ -5,6 +5,7 @@ from collections import deque
 from collections.abc import Callable, Iterable
 from typing import Literal, NamedTuple, cast
 
+from hivetalk_scheduler import clock
 from hivetalk_scheduler.clock import Clock
 from hivetalk_scheduler.delivery import Delivery, Payload
 from hivetalk_scheduler.destinations import Destination
@@ -23,6 +24,8 @@ class Ready(NamedTuple):
     payload: Payload | None
     until: int | None = None
     """Microseconds since the epoch from which on it is no longer to be sent: a `live` at the event's end."""
+    start: float = 0.0
+    """When it is due, on clock.monotonic()."""
 
 
 class Lane:
@@ -35,13 +38,13 @@ class Lane:
     def __init__(
         self,
         destination: Destination,
-        clock: Clock,
+        clock_: Clock,
         margin: float,
         rate: float,
         report: Callable[[Ready, Answer | None, int | None], None],
     ) -> None:
         self.destination = destination
-        self._clock = clock
+        self._clock = clock_
         self._margin = round(margin * SECOND)
         self._report = report
         self._queue: deque[Ready] = deque()
@@ -79,7 +82,9 @@ class Lane:
             self._workers.discard(cast("asyncio.Task[None]", asyncio.current_task()))
 
     async def _send(self, ready: Ready) -> None:
-        fired_at = self._clock.now()
+        while (wait := ready.start - clock.monotonic()) > 0:
+            await asyncio.sleep(wait)
+        fired_at = max(self._clock.now(), ready.delivery.fire_at)  # which it surely is by now
         if fired_at + self._margin > ready.delivery.next_at or (ready.until and fired_at >= ready.until):
             # The lease might end during the send, and another run might send it, too; or it has waited for so
             # long that the event's end is due.

@@ -150,10 +150,18 @@ class Store:
         """The pending deliveries up to `until`, soonest first."""
         return self._all("ahead", Delivery, until=moment(until), limit=limit, canary=self.canary)
 
-    def claim(self, run: str, lease: float, limit: int, busy: Iterable[str] = ()) -> list[Delivery]:
-        """Claim what is due, for `lease` seconds, but for the destinations `busy`."""
-        parameters = {"lease": lease, "limit": limit, "busy": list(busy), "canary": self.canary}
-        return self._all("claim", Delivery, run=run, **parameters)
+    def claim(
+        self, run: str, lease: float, limit: int, busy: Iterable[str] = (), run_up: float = 0
+    ) -> list[Delivery]:
+        """Claim what is due within `run_up` seconds, for `lease` seconds, but for the destinations `busy`."""
+        parameters = {
+            "lease": lease, "limit": limit, "busy": list(busy), "run_up": run_up, "canary": self.canary,
+        }  # fmt: skip
+        before = clock.monotonic()
+        claimed = self._all("claim", Delivery, run=run, **parameters)
+        if claimed:
+            self._clock.sync(claimed[-1].now, before, clock.monotonic())
+        return claimed
 
     def sources(self, deliveries: Iterable[Delivery]) -> dict[tuple[str, bool], Event]:
         """The events as they are now, by (event id, test)."""

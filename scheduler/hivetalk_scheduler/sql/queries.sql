@@ -118,7 +118,7 @@ UPDATE hivetalk_scheduler.run
 -- name: ahead
 -- What may be claimed up to `until`, soonest first.
 SELECT d.id, d.event_id, d.test, d.transition, d.due_at, d.of_start, d.destination, d.next_at, d.claims, d.attempts,
-       d.generation, d.forced
+       d.generation, d.forced, d.next_at AS fire_at, statement_timestamp() AS now
   FROM hivetalk_scheduler.delivery AS d
  WHERE d.state = 'pending' AND d.next_at <= %(until)s
    AND (d.destination !~ '^canary:' OR d.destination = %(canary)s
@@ -129,10 +129,12 @@ SELECT d.id, d.event_id, d.test, d.transition, d.due_at, d.of_start, d.destinati
 -- name: claim
 -- An `ended` waits while the same event's `live` is being sent, or is due itself and not yet judged; a destination
 -- that rests waits. A canary is its own release's; one that was left behind is anybody's, to be cancelled.
--- statement_timestamp() is never later than the clock, so nothing is claimed early.
+-- statement_timestamp() is never later than the clock. What is claimed `run_up` seconds early is sent when it is due: `now`
+-- is the clock that this is told by.
 WITH due AS MATERIALIZED (
-    SELECT d.id FROM hivetalk_scheduler.delivery AS d
-     WHERE d.state = 'pending' AND d.next_at <= statement_timestamp() AND d.destination <> ALL(%(busy)s)
+    SELECT d.id, d.next_at AS fire_at FROM hivetalk_scheduler.delivery AS d
+     WHERE d.state = 'pending' AND d.next_at <= statement_timestamp() + make_interval(secs => %(run_up)s)
+       AND d.destination <> ALL(%(busy)s)
        AND (d.destination !~ '^canary:' OR d.destination = %(canary)s
             OR d.caught_at < statement_timestamp() - interval '5 min')
        AND d.destination <> ALL(ARRAY(SELECT name FROM hivetalk_scheduler.destination WHERE probe_at > statement_timestamp()))
@@ -140,14 +142,14 @@ WITH due AS MATERIALIZED (
             SELECT FROM hivetalk_scheduler.delivery AS l
              WHERE l.event_id = d.event_id AND l.test = d.test AND l.transition <> 'ended'
                AND l.destination = d.destination AND l.state = 'pending'
-               AND (l.claimed_by IS NOT NULL OR l.next_at <= statement_timestamp())))
+               AND (l.claimed_by IS NOT NULL OR l.next_at <= statement_timestamp() + make_interval(secs => %(run_up)s))))
      ORDER BY d.next_at LIMIT %(limit)s
        FOR UPDATE OF d SKIP LOCKED)
 UPDATE hivetalk_scheduler.delivery AS d
    SET claimed_by = %(run)s, claims = d.claims + 1, next_at = clock_timestamp() + make_interval(secs => %(lease)s)
   FROM due WHERE d.id = due.id
 RETURNING d.id, d.event_id, d.test, d.transition, d.due_at, d.of_start, d.destination, d.next_at, d.claims, d.attempts,
-          d.generation, d.forced
+          d.generation, d.forced, due.fire_at, clock_timestamp() AS now
 
 -- name: sources
 -- `ids` is an array literal of unknown type, so that the view's own type of event_id (and its index) is used.

@@ -12,7 +12,7 @@ CONFIG = Config(secrets=Secrets(nostr_nsec=KEY))
 
 
 def delivery(transition: str = "live") -> Delivery:
-    return Delivery(1, "1", False, transition, DUE, None, "wss://relay", DUE, 1, 0, 0, False)  # type: ignore[arg-type]  # a literal
+    return Delivery(1, "1", False, transition, DUE, None, "wss://relay", DUE, 1, 0, 0, False, DUE, DUE)  # type: ignore[arg-type]  # a literal
 
 
 def test_an_event_on_time_is_dated_at_its_due_second() -> None:

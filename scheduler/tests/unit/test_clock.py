@@ -16,21 +16,31 @@ def test_the_hosts_clock_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> Non
     assert 0 <= database.now() - before < 5_000_000
 
 
-def test_the_sample_with_the_shortest_round_trip_counts() -> None:
+def test_what_every_answer_leaves_counts() -> None:
     database = Clock()
     now = clock.monotonic()
     database.sync(5_000_000_000, now - 0.001, now + 0.001)
     exact = database.now()
-    database.sync(9_000_000_000, now - 1, now + 1)
-    assert abs(database.now() - exact) < 1_000_000
+    database.sync(5_000_000_000, now - 1, now + 1)  # says no more than the first
+    assert abs(database.now() - exact) < 100_000 and database.doubt < 0.01
+    database.sync(5_000_000_000, now, now + 0.002)  # and this one is of its earlier half
+    assert database.doubt < 0.0006
 
 
-def test_an_old_sample_is_replaced_so_that_a_correction_is_followed() -> None:
+def test_a_step_of_the_databases_clock_is_followed() -> None:
     database = Clock()
     now = clock.monotonic()
-    database.sync(5_000_000_000, now - 20, now - 20)
-    database.sync(9_000_000_000, now - 1, now + 1)
-    assert database.now() >= 9_000_000_000
+    database.sync(5_000_000_000, now - 0.001, now + 0.001)
+    database.sync(9_000_000_000, now - 0.001, now + 0.001)
+    assert abs(database.now() - 9_000_000_000) < 1_000_000
+
+
+def test_an_old_answer_says_less_and_less() -> None:
+    database = Clock()
+    now = clock.monotonic()
+    database.sync(5_000_000_000, now - 1000, now - 1000)
+    database.sync(6_000_100_000, now, now)  # the database's clock has gone 0.1 s wrong in 1000 s
+    assert abs(database.now() - 6_000_100_000) < 100_000
 
 
 def test_the_offset_of_the_host_is_measured() -> None:

@@ -51,7 +51,10 @@ class Desk:
 def ready(lease: float = 50, until: int | None = None) -> Ready:
     next_at = NOW + round(lease * SECOND)
     return Ready(
-        Delivery(1, "1", False, "live", NOW, None, "journal:", next_at, 1, 0, 0, False), EVENT, None, until
+        Delivery(1, "1", False, "live", NOW, None, "journal:", next_at, 1, 0, 0, False, NOW, NOW),
+        EVENT,
+        None,
+        until,
     )
 
 
