@@ -84,6 +84,7 @@ def parser() -> argparse.ArgumentParser:
     status.add_argument(
         "--watch", type=_seconds, nargs="?", const=2.0, metavar="SECONDS", help="again and again; default: 2"
     )
+    command("metrics", "what is measured, as OpenMetrics")
     _add_deliveries(
         command("deliveries", "single deliveries: list, show, retry, discard").add_subparsers(
             dest="subcommand", metavar="COMMAND", required=True, parser_class=_Parser

@@ -58,6 +58,7 @@ class Config(NamedTuple):
     room_relays: str = "public"
     topics: tuple[str, ...] = ("hivetalk", "livestream")
     write_back: bool = True
+    metrics: bool = True
     secrets: Secrets = Secrets()
 
 

@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 from hivetalk_scheduler import log, sql
 from hivetalk_scheduler.config import Config
-from hivetalk_scheduler.database import Row, connect, translated
+from hivetalk_scheduler.database import Connection, Row, connect, translated
 
 
 class Choice(NamedTuple):
@@ -20,10 +20,10 @@ class Choice(NamedTuple):
 
 
 class Console:
-    """One connection for one command; every method raises SchedulerError."""
+    """One connection, its own unless it is given one; every method raises SchedulerError."""
 
-    def __init__(self, config: Config) -> None:
-        self._connection = connect(config)
+    def __init__(self, config: Config, connection: Connection | None = None) -> None:
+        self._connection = connection or connect(config)
         self._sql = sql.statements("console")
 
     def ask(self, name: str, /, **parameters: Any) -> list[Row]:

@@ -5,6 +5,7 @@
 3. If nothing falls due before the next run, exit: most runs end here, so nothing more is imported before.
 4. Fire: hold, claim, send, record (``fire``).
 5. Tidy up, at the first quiet moment (``upkeep``).
+6. Show, in files, what others read (``surfaces``).
 """
 
 import os
@@ -62,6 +63,10 @@ def run(config: Config) -> None:
                 failed=counts["dead"] + counts["expired"],
             )
     upkeep.once()
+    if config.metrics and os.environ.get("STATE_DIRECTORY"):
+        from hivetalk_scheduler import surfaces
+
+        surfaces.write(config, store)
     store.connection.close()
     log.info(
         "run-finished",

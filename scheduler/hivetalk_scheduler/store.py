@@ -9,12 +9,16 @@ from hivetalk_scheduler import clock, log, sql
 from hivetalk_scheduler.clock import Clock
 from hivetalk_scheduler.database import Connection, Row, translated
 from hivetalk_scheduler.delivery import Completion, Delivery, Payload
+from hivetalk_scheduler.destinations import kind
 from hivetalk_scheduler.errors import ConfigError
 from hivetalk_scheduler.event import Event
 from hivetalk_scheduler.lean import psycopg
-from hivetalk_scheduler.release import canary
+from hivetalk_scheduler.release import canary, counted_by
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+BOUNDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0, 3600.0)
+"""Of lateness, by which it is counted; seconds."""
 
 
 class Look(NamedTuple):
@@ -61,6 +65,9 @@ def numbers(items: Iterable[float | None]) -> str:
     return "{" + ",".join("NULL" if item is None else str(item) for item in items) + "}"
 
 
+_BOUNDS = numbers(round(bound * 1e6) for bound in BOUNDS)
+
+
 class Store:
     """The scheduler's tables over one connection. Not for use by two threads at once.
 
@@ -71,7 +78,7 @@ class Store:
         self.connection = connection
         self._clock = clock_
         self._sql = sql.statements("queries")
-        self.canary = canary()
+        self.canary, self._counted_by = canary(), counted_by()
 
     def _all(self, name: str, /, kind: Any = None, **parameters: Any) -> list[Any]:
         """The rows as dictionaries, or as `kind`, a named tuple with the statement's columns in their order."""
@@ -127,7 +134,10 @@ class Store:
         `first`: what the predecessor recorded as sent is taken as sent.
         """
         found = {"now": moment(now), "first": first, "running": running, **wanted._asdict()}
-        return len(self._all("catch", **_window(bounds), **found))
+        caught = len(self._all("catch", **_window(bounds), **found))
+        if caught:
+            self._all("count_caught", by=self._counted_by, n=caught)
+        return caught
 
     def sweep(self, span: tuple[int, int], limit: int) -> int | None:
         """Where the event starts that lies `limit` events into the span; None if there are fewer."""
@@ -215,6 +225,9 @@ class Store:
             answers=texts(c.answer.replace("\0", "\ufffd") for c in completions),
             delays=numbers(c.delay for c in completions),
             shown=numbers(int(c.shown) for c in completions),
+            kinds=texts(kind(c.delivery.destination) for c in completions),
+            by=self._counted_by,
+            bounds=_BOUNDS,
         )
         return {row["id"] for row in rows}
 

@@ -113,7 +113,7 @@ def foreign(name):
             yield "the {} {}".format(database, name)
         except KeyError:
             pass
-    for path in ("/etc/" + name, "/usr/local/bin/" + name):
+    for path in ("/etc/" + name, "/var/lib/" + name, "/usr/local/bin/" + name):
         if os.path.lexists(path):
             yield path
 

@@ -28,6 +28,7 @@ def places(name: str) -> Iterator[Path]:
     """Its other files; last of all the directory by which a deploy, and this, know that they are the role's."""
     yield Path("/usr/local/bin", name)
     yield Path("/etc", name)
+    yield Path("/var/lib", name)
     releases = Path("/opt", name, "releases")
     yield from sorted(path for path in releases.parent.iterdir() if path != releases)
     yield releases.parent

@@ -98,7 +98,7 @@ def _oldest(connection: Connection) -> int:
 _CHANGE = "SELECT, INSERT, UPDATE"
 TABLES = {
     **dict.fromkeys(("event_source", "migration"), "SELECT"),
-    **dict.fromkeys(("watermark", "destination"), _CHANGE),
+    **dict.fromkeys(("watermark", "destination", "counter"), _CHANGE),
     **dict.fromkeys(("delivery", "payload", "run", "test_event"), f"{_CHANGE}, DELETE"),
 }
 """What grants.sql grants."""

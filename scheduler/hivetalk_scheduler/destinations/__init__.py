@@ -23,6 +23,7 @@ BUILT_IN = {
     "exec": "hivetalk_scheduler.destinations.exec:Exec",
 }
 
+_KINDS = {scheme: module.partition(":")[0].rpartition(".")[2] for scheme, module in BUILT_IN.items()}
 _DEFAULT_PORTS = {"https": 443, "http": 80, "wss": 443, "ws": 80}
 _RELAY_SCHEMES = ("wss", "ws")
 
@@ -74,6 +75,14 @@ def label(url: str, *, secret: bool = False) -> str:
     """
     check(url, secret=secret)
     return _shown(url, secret)
+
+
+def kind(url: str) -> str:
+    """What counts are kept by: "relay", "webhook", "exec", "journal", or "other".
+
+    Of a URL, or of its name. There are no more, whatever URL a row of the database holds.
+    """
+    return _KINDS.get(url.partition(":")[0].lower(), "other")
 
 
 def create(url: str, config: Config, *, of_room: bool = False) -> Destination:

@@ -31,7 +31,7 @@ WITH last AS (SELECT started_at, host, extract(epoch FROM clock_offset)::float8 
                     AND destination NOT IN (SELECT name FROM resting)),
      ended AS (SELECT count(*) FILTER (WHERE state = 'dead') AS dead, count(*) FILTER (WHERE state = 'expired') AS expired
                  FROM hivetalk_scheduler.delivery
-                WHERE state <> 'pending' AND completed_at > statement_timestamp() - interval '1 day')
+                WHERE state IN ('dead', 'expired') AND completed_at > statement_timestamp() - interval '1 day')
 SELECT clock_timestamp() AS now, (SELECT started_at FROM last), (SELECT host FROM last), (SELECT "offset" FROM last),
        (SELECT finished_at FROM hivetalk_scheduler.run WHERE finished_at IS NOT NULL ORDER BY started_at DESC LIMIT 1),
        (SELECT count(*) FROM hivetalk_scheduler.delivery WHERE state = 'pending') AS pending,
@@ -39,6 +39,13 @@ SELECT clock_timestamp() AS now, (SELECT started_at FROM last), (SELECT host FRO
        (SELECT n FROM overdue) AS overdue, (SELECT oldest FROM overdue) AS oldest,
        (SELECT dead FROM ended) AS dead, (SELECT expired FROM ended) AS expired,
        ARRAY(SELECT name FROM resting ORDER BY name) AS resting
+
+-- name: own_run
+SELECT started_at, finished_at, extract(epoch FROM clock_offset)::float8 AS "offset"
+  FROM hivetalk_scheduler.run WHERE host = %(host)s AND finished_at IS NOT NULL ORDER BY started_at DESC LIMIT 1
+
+-- name: counted
+SELECT kind, outcome, le, n, seconds FROM hivetalk_scheduler.counter WHERE counted_by = %(by)s
 
 -- name: lateness
 -- Milliseconds from the due time to the last send of what was delivered, refreshes and tests left out.

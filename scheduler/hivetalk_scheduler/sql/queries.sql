@@ -95,6 +95,11 @@ SELECT w.event_id, w.test, w.transition, w.due_at, w.destination, w.generation,
      WHERE d.state <> 'pending' AND d.generation < excluded.generation
 RETURNING d.due_at
 
+-- name: count_caught
+INSERT INTO hivetalk_scheduler.counter AS n (counted_by, kind, outcome, le, n, seconds)
+VALUES (%(by)s, '', 'caught', 0, %(n)s, 0)
+    ON CONFLICT (counted_by, kind, outcome, le) DO UPDATE SET n = n.n + excluded.n
+
 -- name: sweep
 -- The start of the event that lies `limit` events after `lower`; null where there are fewer up to `upper`.
 SELECT (SELECT starts_at FROM hivetalk_scheduler.event_source
@@ -179,6 +184,8 @@ SELECT * FROM unnest(%(event_ids)s::text[], %(tests)s::boolean[], %(transitions)
 -- name: complete
 -- Counts only where the claim is still this run's; said twice (the first answer was lost), it counts once. `delay` is
 -- null where the delivery has ended; a delivery that is handed back without an attempt keeps its count.
+-- The counter's rows in one order, so that two connections cannot deadlock; of lateness, an array of microseconds.
+WITH done AS (
 UPDATE hivetalk_scheduler.delivery AS d
    SET state = c.state, attempts = d.attempts + CASE WHEN d.state = 'pending' THEN c.attempted ELSE 0 END,
        claimed_by = CASE WHEN c.state <> 'pending' THEN d.claimed_by END, shown = c.shown <> 0,
@@ -187,12 +194,27 @@ UPDATE hivetalk_scheduler.delivery AS d
        completed_at = CASE WHEN c.state <> 'pending' THEN coalesce(d.completed_at, clock_timestamp()) END
   FROM unnest(%(ids)s::bigint[], %(claims)s::integer[], %(states)s::text[], %(attempted)s::integer[],
               %(fired_ats)s::bigint[], %(answers)s::text[], %(delays)s::float8[],
-              %(shown)s::integer[])
-       AS c(id, claims, state, attempted, fired_at, answer, delay, shown)
+              %(shown)s::integer[], %(kinds)s::text[])
+       AS c(id, claims, state, attempted, fired_at, answer, delay, shown, kind)
  WHERE d.id = ANY(%(ids)s::bigint[]) AND d.id = c.id AND d.claims = c.claims
    AND coalesce(d.claimed_by = %(run)s, false)  -- not a plain =, by which the planner expects no row, or reads them all
    AND d.state IN ('pending', c.state)
-RETURNING d.id
+RETURNING d.id, c.kind, CASE c.state WHEN 'pending' THEN 'retried' ELSE c.state END AS outcome,
+          NOT d.test AND CASE c.state WHEN 'pending' THEN c.attempted <> 0
+                                      ELSE d.completed_at >= statement_timestamp() END AS counts,
+          CASE WHEN c.state = 'delivered' AND d.transition <> 'refresh' THEN
+               greatest(0, extract(epoch FROM d.fired_at - d.due_at) * 1000000)::bigint END AS late),
+counted AS (
+INSERT INTO hivetalk_scheduler.counter AS n (counted_by, kind, outcome, le, n, seconds)
+SELECT %(by)s, kind, outcome, le, count(*), coalesce(sum(late), 0) / 1e6
+  FROM done CROSS JOIN LATERAL (
+       SELECT CASE WHEN late IS NULL THEN 0 ELSE
+              coalesce((%(bounds)s::bigint[])[width_bucket(late - 1, %(bounds)s::bigint[]) + 1] / 1e6::float8, 'Infinity')
+              END AS le) AS b
+ WHERE counts GROUP BY kind, outcome, le ORDER BY kind, outcome, le
+    ON CONFLICT (counted_by, kind, outcome, le) DO UPDATE
+       SET n = n.n + excluded.n, seconds = n.seconds + excluded.seconds)
+SELECT id FROM done
 
 -- name: refresh
 -- The next refresh of each running event at each relay that has its `live`: the one that should have been, if it is not
