@@ -7,7 +7,7 @@ import subprocess
 from typing import Any
 
 from bench import product
-from bench.place import HERE, say
+from bench.place import CACHE, HERE, say
 from bench.postgres import Server
 
 _FLOOR = """
@@ -27,13 +27,15 @@ def measure(server: Server, quick: bool) -> dict[str, Any]:
         "import psycopg, connect, one query": [python, "-I", "-c", _FLOOR, url],
         "ours, an idle run": run,
     }
+    # As in the service: with a place for the metrics.
+    state = CACHE / "state"
+    state.mkdir(parents=True, exist_ok=True)
+    environment = {**os.environ, "LC_ALL": "C.UTF-8", "STATE_DIRECTORY": str(state)}
     samples: dict[str, list[dict[str, float]]] = {name: [] for name in commands}
     for turn in range(4 if quick else 21):
         for name, command in commands.items():
             meter = [python, "-I", "-S", str(HERE / "meter.py"), *command]
-            done = subprocess.run(
-                meter, capture_output=True, text=True, env={**os.environ, "LC_ALL": "C.UTF-8"}
-            )
+            done = subprocess.run(meter, capture_output=True, text=True, env=environment)
             found = json.loads(done.stdout)
             if found.pop("code") != 0:
                 raise RuntimeError(f"{name}: {done.stderr[-1000:]}")

@@ -34,13 +34,15 @@ class Tally:
     doubled: int = 0
     early: int = 0
     misordered: int = 0
+    miscounted: int = 0
+    """By how much the counter differs from what it counts."""
 
     def __str__(self) -> str:
         return " ".join(f"{field.name}={getattr(self, field.name)}" for field in fields(self))
 
     def sound(self) -> bool:
         """Whether nothing is wrong."""
-        return not (self.lost or self.doubled or self.early or self.misordered)
+        return not (self.lost or self.doubled or self.early or self.misordered or self.miscounted)
 
 
 def of_webhook(receiver: Receiver) -> list[Arrival]:
@@ -86,6 +88,22 @@ def audit(owner: psycopg.Connection, tally: Tally, arrivals: Iterable[Arrival], 
             tally.misordered += any(arrival > found["ended"][0] for arrival in first.values())
     assert not by_event, f"announced without an event: {list(by_event)[:3]}"
     tally.lost += unfinished(owner, destination)
+    tally.miscounted += miscounted(owner)
+
+
+def miscounted(owner: psycopg.Connection) -> int:
+    """The difference between the counter and the deliveries, none of which has been pruned or announced anew."""
+    row = owner.execute(
+        "WITH counted AS (SELECT outcome, sum(n) AS n FROM hivetalk_scheduler.counter GROUP BY outcome), "
+        "there AS (SELECT state AS outcome, count(*) AS n FROM hivetalk_scheduler.delivery "
+        "          WHERE state <> 'pending' AND NOT test GROUP BY state "
+        "          UNION ALL SELECT 'caught', count(*) FROM hivetalk_scheduler.delivery "
+        "                     WHERE transition <> 'refresh') "
+        "SELECT coalesce(sum(abs(coalesce(c.n, 0) - coalesce(t.n, 0))), 0) "
+        "FROM counted AS c FULL JOIN there AS t USING (outcome) WHERE outcome <> 'retried'"
+    ).fetchone()
+    assert row is not None
+    return int(row[0])
 
 
 def unfinished(owner: psycopg.Connection, destination: str) -> int:

@@ -13,6 +13,9 @@ from hivetalk_scheduler.database import connect
 from hivetalk_scheduler.store import Store
 from tests.integration.application import installed_long_ago
 
+SHOWN = ("health", "own_run", "counted")
+"""What a run asks for its metrics, of the operator's statements."""
+
 
 def test_what_a_run_looks_at_does_not_grow_with_history(url: str, owner: psycopg.Connection) -> None:
     """No statement of an idle run reads more of the tables because they are old: EXPLAIN shows the rows."""
@@ -61,8 +64,25 @@ def test_what_a_run_looks_at_does_not_grow_with_history(url: str, owner: psycopg
         "answers": [""] * 500,
         "delays": [None] * 500,
         "shown": [1] * 500,
+        "kinds": ["journal"] * 500,
+        "bounds": [5000, 10_000],
+        "by": "host/hivetalk-scheduler",
+        "host": "host",
+        "n": 1,
     }
-    for name in ("look", "catch", "sweep", "refresh", "ahead", "claim", "complete", "unshown", "prune"):
+    texts |= {name: text for name, text in sql.statements("console").items() if name in SHOWN}
+    for name in (
+        *SHOWN,
+        "look",
+        "catch",
+        "sweep",
+        "refresh",
+        "ahead",
+        "claim",
+        "complete",
+        "unshown",
+        "prune",
+    ):
         # The sweep is the one that goes into the history; a limit bounds how far.
         history = {"lower": now - timedelta(days=10), "limit": 500} if name == "sweep" else {}
         with store.transaction():

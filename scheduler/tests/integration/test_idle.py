@@ -1,5 +1,6 @@
 """What an idle run loads: by name, not by time, since nearly all that it costs is import."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -14,6 +15,9 @@ PACKAGE = (
 )
 """What of this package an idle run needs."""
 
+SHOWN = "console exposition metrics surfaces"
+"""What it needs besides where it shows its metrics."""
+
 LIBRARIES = {"psycopg", "psycopg_binary"}
 
 STANDARD = (
@@ -25,7 +29,7 @@ STANDARD = (
 """What psycopg needs of Python's library, and this package; without what the interpreter itself starts with."""
 
 
-def python(script: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+def python(script: str, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
     """Run as the installed command does: isolated, without `site`."""
     paths = [str(SCHEDULER), *(path for path in sys.path if path.endswith("site-packages"))]
     return subprocess.run(
@@ -33,10 +37,12 @@ def python(script: str, *arguments: str) -> subprocess.CompletedProcess[str]:
         capture_output=True,
         text=True,
         check=True,
+        env={**os.environ, **environment},
     )
 
 
-def test_an_idle_run_imports_nothing_that_it_does_not_need(url: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize("shown", ["", SHOWN])
+def test_an_idle_run_imports_nothing_that_it_does_not_need(url: str, tmp_path: Path, shown: str) -> None:
     file = tmp_path / "config.toml"
     file.write_text(f"database_url = '{url}'\n")
     bare = set(python("print(*sys.modules)").stdout.split())
@@ -45,10 +51,12 @@ def test_an_idle_run_imports_nothing_that_it_does_not_need(url: str, tmp_path: P
         "assert main(['run', '--config', sys.argv[1]]) == 0\n"
         "print(*sys.modules)",
         str(file),
+        STATE_DIRECTORY=str(tmp_path) if shown else "",
     )
     assert ">run-finished" in ran.stderr
+    assert (tmp_path / "metrics.prom").exists() == bool(shown)
     own = {name.rpartition(".")[2] for name in ran.stdout.split() if name.startswith("hivetalk_scheduler")}
-    assert own == set(PACKAGE.split())
+    assert own == {*PACKAGE.split(), *shown.split()}
     top = {name.partition(".")[0] for name in set(ran.stdout.split()) - bare} - {"hivetalk_scheduler"}
     assert top >= LIBRARIES, "else the list above proves nothing"
     # An extension module of Python's own, and of Cython's, begins with _ or is Cython's runtime.
