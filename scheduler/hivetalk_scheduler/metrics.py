@@ -36,7 +36,7 @@ OFFSET = Family(
 )  # fmt: skip
 CAUGHT = Family(
     "hivetalk_scheduler_deliveries_caught", "counter", "",
-    "Deliveries that this host's runs found due and wrote down, one for each transition and destination.",
+    "Deliveries that this host's runs found due and wrote down, one for each transition and destination; tests, too.",
 )  # fmt: skip
 DELIVERIES = Family(
     "hivetalk_scheduler_deliveries", "counter", "",

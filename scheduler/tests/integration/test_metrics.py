@@ -225,6 +225,18 @@ def test_the_counts_outlive_the_rows_and_the_hosts_of_a_fleet_add_up(
     assert found == [(1, {(): 0}), (2, {(): 0}), (4, {(): 0})]
 
 
+def test_a_test_event_is_not_counted(url: str, owner: psycopg.Connection, file: Path, values: Values) -> None:
+    owner.execute(
+        "INSERT INTO hivetalk_scheduler.test_event (event_id, name, starts_at, ends_at) "
+        "VALUES ('test', 'test', now(), now() + interval '1 h')"
+    )
+    run(host.config(url))
+    row = owner.execute("SELECT state FROM hivetalk_scheduler.delivery WHERE test").fetchone()
+    assert row == ("delivered",)
+    assert nonzero(values("deliveries_total", "kind", "outcome")) == {}
+    assert nonzero(values("lateness_seconds_count", "kind")) == {}
+
+
 def test_an_idle_run_writes_no_count(url: str, owner: psycopg.Connection, file: Path) -> None:
     run(host.config(url))
     assert owner.execute("SELECT * FROM hivetalk_scheduler.counter").fetchall() == []

@@ -1,6 +1,8 @@
 """The files that a run writes for others to read."""
 
+import os
 import stat
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +14,12 @@ from tests.integration import host
 
 
 @pytest.fixture
-def directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """What systemd gives the service (StateDirectory=)."""
+def directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """What systemd gives the service (StateDirectory=), and its UMask=."""
     monkeypatch.setenv("STATE_DIRECTORY", str(tmp_path))
-    return tmp_path
+    before = os.umask(0o077)
+    yield tmp_path
+    os.umask(before)
 
 
 def shown(directory: Path) -> list[str]:
