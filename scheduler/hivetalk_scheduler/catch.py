@@ -17,8 +17,7 @@ class Catcher:
     def __init__(self, store: Store, config: Config) -> None:
         self._store = store
         self._config = config
-        self.urls = {destinations.label(url): url for url in config.destinations}
-        self.urls |= {destinations.label(url, secret=True): url for url in config.secrets.destinations}
+        self.urls = destinations.urls(config)
         self.wanted = Wanted(list(self.urls), config.room_relays != "none", LIMIT, config.lead, store.canary)
         self.more = False
         """The last catch reached LIMIT: there is more."""

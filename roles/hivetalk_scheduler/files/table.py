@@ -20,7 +20,8 @@ def row(host: dict[str, Any]) -> list[str]:
     notes = [] if state["verdict"]["word"] == "OK" else [state["verdict"]["why"]]
     if state["result"]:
         notes.insert(0, f"the last run failed: {state['result']}")
-    if state["paused"]:
+    # A release of before does not say so itself.
+    if state["paused"] and "paused until" not in state["verdict"]["why"]:
         notes.insert(0, "paused until {until}: {reason} ({by})".format(**state["paused"]))
     return [
         host["name"],

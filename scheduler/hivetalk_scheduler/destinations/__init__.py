@@ -85,6 +85,12 @@ def kind(url: str) -> str:
     return _KINDS.get(url.partition(":")[0].lower(), "other")
 
 
+def urls(config: Config) -> dict[str, str]:
+    """The configured destinations, secret ones too, by their labels."""
+    found = {label(url): url for url in config.destinations}
+    return found | {label(url, secret=True): url for url in config.secrets.destinations}
+
+
 def create(url: str, config: Config, *, of_room: bool = False) -> Destination:
     """The destination for `url`, not yet connected.
 

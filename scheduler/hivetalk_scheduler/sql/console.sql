@@ -7,18 +7,50 @@ SELECT clock_timestamp() AS now
 SELECT id, host, release, started_at, finished_at, caught, delivered, retried, failed
   FROM hivetalk_scheduler.run ORDER BY started_at DESC LIMIT 5
 
--- name: following
-SELECT event_id, test, transition, due_at, destination, attempts
-  FROM hivetalk_scheduler.delivery WHERE state = 'pending' ORDER BY due_at LIMIT 10
+-- name: upcoming
+-- The next starts and ends, from the events themselves: rows in delivery are made only minutes before.
+SELECT event_id, test, name, transition, due_at
+  FROM ((SELECT event_id::text AS event_id, false AS test, left(name, 200) AS name, 'live' AS transition, starts_at AS due_at
+           FROM hivetalk_scheduler.event_source
+          WHERE starts_at > statement_timestamp() AND cancelled IS NOT TRUE ORDER BY starts_at LIMIT %(limit)s)
+         UNION ALL
+        (SELECT event_id::text, false, left(name, 200), 'ended', ends_at
+           FROM hivetalk_scheduler.event_source
+          WHERE ends_at > statement_timestamp() AND cancelled IS NOT TRUE AND ends_at >= starts_at
+          ORDER BY ends_at LIMIT %(limit)s)
+         UNION ALL
+        (SELECT event_id, true, name, 'live', starts_at FROM hivetalk_scheduler.test_event
+          WHERE starts_at > statement_timestamp() AND only_to IS NULL ORDER BY starts_at LIMIT %(limit)s)
+         UNION ALL
+        (SELECT event_id, true, name, 'ended', ends_at FROM hivetalk_scheduler.test_event
+          WHERE ends_at > statement_timestamp() AND only_to IS NULL ORDER BY ends_at LIMIT %(limit)s)) AS e
+ ORDER BY due_at, event_id LIMIT %(limit)s
 
--- name: counts
-SELECT destination, state, count(*) AS n
-  FROM hivetalk_scheduler.delivery
- WHERE state = 'pending' OR completed_at > statement_timestamp() - interval '1 day'
- GROUP BY destination, state ORDER BY destination, state
-
--- name: resting
-SELECT name, failures, probe_at FROM hivetalk_scheduler.destination WHERE failures > 0 ORDER BY name
+-- name: destinations
+-- The configured ones (`names`) and those with something pending or ended within a day, the worst first; canaries are
+-- the deploys' own. `waits` counts what is due or was tried.
+WITH ended AS (
+     SELECT destination, count(*) FILTER (WHERE state = 'delivered') AS delivered,
+            count(*) FILTER (WHERE state = 'dead') AS dead, count(*) FILTER (WHERE state = 'expired') AS expired,
+            max(fired_at) FILTER (WHERE state = 'delivered') AS last_at
+       FROM hivetalk_scheduler.delivery
+      WHERE state <> 'pending' AND completed_at > statement_timestamp() - interval '1 day' AND destination !~ '^canary:'
+      GROUP BY destination),
+     waiting AS (
+     SELECT destination, count(*) AS pending, count(*) FILTER (WHERE attempts > 0) AS retrying,
+            count(*) FILTER (WHERE attempts = 0 AND next_at < statement_timestamp()
+                               AND due_at < statement_timestamp() - interval '1 min') AS overdue
+       FROM hivetalk_scheduler.delivery WHERE state = 'pending' AND destination !~ '^canary:' GROUP BY destination)
+SELECT name, coalesce(pending, 0) AS pending, coalesce(retrying, 0) AS retrying, coalesce(overdue, 0) AS overdue,
+       coalesce(delivered, 0) AS delivered, coalesce(dead, 0) AS dead, coalesce(expired, 0) AS expired, last_at,
+       coalesce(r.failures, 0) > 0 AS rests, r.probe_at, count(*) OVER () AS total
+  FROM (SELECT unnest(%(names)s::text[]) UNION SELECT destination FROM ended UNION SELECT destination FROM waiting
+         UNION SELECT name FROM hivetalk_scheduler.destination WHERE failures > 0) AS n (name)
+  LEFT JOIN ended AS e ON e.destination = name LEFT JOIN waiting AS w ON w.destination = name
+  LEFT JOIN hivetalk_scheduler.destination AS r USING (name)
+ ORDER BY coalesce(dead, 0) > 0 DESC, coalesce(r.failures, 0) > 0 DESC, coalesce(retrying + overdue + expired, 0) > 0 DESC,
+          name = ANY(%(names)s::text[]) DESC, name
+ LIMIT %(limit)s
 
 -- name: health
 -- Overdue is what nobody has tried yet a minute after its time, although its destination does not rest.

@@ -12,6 +12,7 @@ import psycopg
 import pytest
 
 from hivetalk_scheduler.cli import main
+from tests.integration import day
 from tests.integration.application import add_event, installed_long_ago
 
 SCHEDULER = Path(__file__).parents[2]
@@ -111,6 +112,8 @@ def test_status_says_whether_it_is_fine_and_shows_runs_next_counts_and_lateness(
     assert timedelta(seconds=60) < ends - datetime.now(UTC) < timedelta(seconds=100)
     assert main(["status", "--config", file]) == 0
     out = capfd.readouterr().out
+    assert re.search(r"^ +1 +1 +0 +0 +0 +0  journal:$", out, re.M), "one delivered, one pending"
+    assert "timer      not known here" in out
     assert out.startswith("fine ") and "delivered 1" in out and "  in 1:" in out and "\x1b" not in out
 
 
@@ -142,3 +145,29 @@ def test_status_is_a_check_for_a_monitoring_system(
     nowhere.write_text('database_url = "postgresql://127.0.0.1:1/nowhere"\n')
     assert main(["status", "--check", "--config", str(nowhere)]) == 2
     assert "CRITICAL" in capfd.readouterr().out
+
+
+def test_status_is_a_screenful_whatever_fails(
+    file: str, owner: psycopg.Connection, capfd: pytest.CaptureFixture[str]
+) -> None:
+    day.failing(owner)
+    assert main(["status", "--config", file]) == 0
+    lines = capfd.readouterr().out.splitlines()
+    assert lines[0].startswith("failing ") and len(lines) <= 24
+    assert max(map(len, lines)) <= 120
+    assert "           and 37 more" in lines
+    assert main(["status", "--json", "--config", file]) == 0
+    found = json.loads(capfd.readouterr().out)
+    (resting,) = [row for row in found["destinations"] if row["rests"]]
+    assert (resting["name"], resting["dead"]) == ("wss://relay1.example.org", 59)
+    assert sum(row["overdue"] for row in found["destinations"]) > 0
+
+
+def test_a_hostile_name_is_one_line_of_the_status_without_escapes(
+    file: str, owner: psycopg.Connection, capfd: pytest.CaptureFixture[str]
+) -> None:
+    day.hostile(owner)
+    assert main(["status", "--config", file]) == 0
+    out = capfd.readouterr().out
+    assert out.replace("\n", "").isprintable() and len(out.splitlines()) <= 24
+    assert max(map(len, out.splitlines())) <= 140
