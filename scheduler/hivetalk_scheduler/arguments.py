@@ -85,6 +85,8 @@ def parser() -> argparse.ArgumentParser:
         "--watch", type=_seconds, nargs="?", const=2.0, metavar="SECONDS", help="again and again; default: 2"
     )
     command("metrics", "what is measured, as OpenMetrics")
+    page = command("page", "the status page, one HTML file")
+    page.add_argument("file", metavar="FILE", nargs="?", default="-", help="default: -, standard output")
     _add_deliveries(
         command("deliveries", "single deliveries: list, show, retry, discard").add_subparsers(
             dest="subcommand", metavar="COMMAND", required=True, parser_class=_Parser

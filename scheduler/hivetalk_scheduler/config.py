@@ -59,6 +59,7 @@ class Config(NamedTuple):
     topics: tuple[str, ...] = ("hivetalk", "livestream")
     write_back: bool = True
     metrics: bool = True
+    status_page: bool = False
     secrets: Secrets = Secrets()
 
 

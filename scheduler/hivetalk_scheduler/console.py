@@ -26,6 +26,10 @@ class Console:
         self._connection = connection or connect(config)
         self._sql = sql.statements("console")
 
+    def read(self, file: str) -> None:
+        """Learn the statements of another file, too."""
+        self._sql |= sql.statements(file)
+
     def ask(self, name: str, /, **parameters: Any) -> list[Row]:
         """The rows of the statement `name`; times are microseconds since the epoch."""
         with translated():

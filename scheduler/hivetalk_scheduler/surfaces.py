@@ -12,7 +12,10 @@ from hivetalk_scheduler.config import Config
 from hivetalk_scheduler.console import Console
 from hivetalk_scheduler.store import Store
 
-SURFACES = {"metrics": ("metrics.prom", "hivetalk_scheduler.metrics", "textfile")}
+SURFACES = {
+    "metrics": ("metrics.prom", "hivetalk_scheduler.metrics", "textfile"),
+    "status_page": ("status.html", "hivetalk_scheduler.page", "html"),
+}
 """By the setting that wants it: the file, and the function (of the settings and the console) that makes its text."""
 MODE = 0o644
 

@@ -73,3 +73,13 @@ def test_the_command_of_that_name_reads_that_configuration(host: Host) -> None:
     for user in ("root", NAME):
         result = host.run(f"runuser --user {user} -- {NAME} status --json")
         assert result.rc == 0 and json.loads(result.stdout)["runs"], result.stderr
+        assert json.loads(result.stdout)["timer"]["state"] == "active"
+
+
+def test_each_run_writes_the_status_page_for_everyone_to_read(host: Host) -> None:
+    page = host.run(f"runuser --user nobody -- cat /var/lib/{NAME}/status.html")
+    assert page.rc == 0 and page.stdout.startswith("<!doctype html>"), page.stderr
+    assert "token-" not in page.stdout, "the URL of a secret destination"
+    written = [host.check_output(f"stat --format=%Y /var/lib/{NAME}/status.html")]
+    host.run("sleep 25")
+    assert host.check_output(f"stat --format=%Y /var/lib/{NAME}/status.html") not in written
