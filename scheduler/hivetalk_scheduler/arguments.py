@@ -107,6 +107,11 @@ def parser() -> argparse.ArgumentParser:
         "--grant-to", metavar="ROLE", help="give this role what the scheduler needs, and no more"
     )
     command("check", "schema, grants, indexes, malformed rows", database)
+    alert = command("alert", "what systemd starts after a run, where alerts are set")
+    alert.add_argument("kind", choices=("failed", "recovered"))
+    ping = command("ping", "what systemd starts beside a run, where a dead man's switch is set")
+    ping.add_argument("moment", choices=("start", "success", "failure"))
+    ping.add_argument("--unit", required=True, metavar="NAME", help="the run's")
     command("config", "the configuration").add_subparsers(
         dest="subcommand", metavar="COMMAND", required=True, parser_class=_Parser
     ).add_parser("check", help="is it sound?", parents=[common])

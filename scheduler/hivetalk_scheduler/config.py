@@ -27,6 +27,9 @@ class Secrets(NamedTuple):
     database_password: str | None = None
     destinations: tuple[str, ...] = ()
     """Destinations whose URL is itself a secret, one a line."""
+    alerts: tuple[str, ...] = ()
+    """The same for `Config.alerts`."""
+    ping_url: str | None = None
 
     def __repr__(self) -> str:
         return "Secrets(...)"
@@ -60,6 +63,9 @@ class Config(NamedTuple):
     write_back: bool = True
     metrics: bool = True
     status_page: bool = False
+    alerts: tuple[str, ...] = ()
+    """Where an operator is told of runs that fail."""
+    alert_reminder: int = 3600
     secrets: Secrets = Secrets()
 
 
@@ -79,6 +85,7 @@ _LOW_HIGH: dict[str, tuple[float, float]] = {
     "rate": (0, 100_000),
     "refresh": (0, 86_400),
     "retention": (3600, 10 * 365 * 86_400),
+    "alert_reminder": (60, 7 * 86_400),
 }
 """The range of each number, ends included."""
 
@@ -105,6 +112,27 @@ def parse(text: str, path: str = "config.toml", secrets: Secrets | None = None) 
         raise ConfigError(f"{path} is not TOML: {error}") from None
     except RecursionError:
         raise ConfigError(f"{path} is not TOML: lists or tables are nested too deeply") from None
+    values, problems = _values(given)
+    config = Config(**values, secrets=secrets or Secrets())
+    if not problems:
+        problems = _misfits(config) + _bad_texts(config)
+    if problems:
+        raise ConfigError(f"{path}: " + "\n".join(problems))
+    return config
+
+
+def sound_part(path: str) -> Config:
+    """Each setting of the file that is sound by itself, and the secrets, however wrong the rest is."""
+    try:
+        with open(path, "rb") as file:
+            given = tomllib.load(file)
+    except (OSError, ValueError, RecursionError):
+        given = {}
+    return Config(**_values(given)[0], secrets=read_secrets(os.environ.get("CREDENTIALS_DIRECTORY")))
+
+
+def _values(given: dict[str, Any]) -> tuple[dict[str, Any], list[str]]:
+    """The settings that are sound by themselves, and what is wrong with the others."""
     known = {name: value for name, value in Config._field_defaults.items() if name != "secrets"}
     problems = []
     values: dict[str, Any] = {}
@@ -120,12 +148,7 @@ def parse(text: str, path: str = "config.toml", secrets: Secrets | None = None) 
             problems.append(problem)
         else:
             values[name] = tuple(value) if isinstance(value, list) else value
-    config = Config(**values, secrets=secrets or Secrets())
-    if not problems:
-        problems = _misfits(config) + _bad_texts(config)
-    if problems:
-        raise ConfigError(f"{path}: " + "\n".join(problems))
-    return config
+    return values, problems
 
 
 def _problem(name: str, value: object, default: object) -> str | None:
@@ -218,12 +241,15 @@ def _bad_texts(config: Config) -> list[str]:
     if config.room_relays not in ("public", "any", "none"):
         problems.append(f"room_relays is {config.room_relays!r}: it takes public, any or none")
     problems += _bad_database_url(config.database_url)
-    secret = config.secrets.destinations
-    for url in (*config.destinations, *secret):
-        try:
-            destinations.check(url, secret=url in secret)
-        except ValueError as error:
-            problems.append(f"destinations: {error}")
+    for name, given in (("destinations", config.destinations), ("alerts", config.alerts)):
+        secret: tuple[str, ...] = getattr(config.secrets, name)
+        for url in (*given, *secret):
+            try:
+                destinations.check(url, secret=url in secret, alert=name == "alerts")
+            except ValueError as error:
+                problems.append(f"{name}: {error}")
+    if config.secrets.ping_url and not re.match(r"https?://[^/\s]+/\S+$", config.secrets.ping_url):
+        problems.append("ping_url is not shown, as it is a secret: it takes an http(s) URL with a path")
     return problems
 
 
@@ -256,11 +282,14 @@ def read_secrets(directory: str | None) -> Secrets:
         except (OSError, UnicodeDecodeError) as error:
             raise ConfigError(f"the credential {name} cannot be read: {type(error).__name__}") from None
 
+    def urls(name: str) -> tuple[str, ...]:
+        return tuple(line.strip() for line in (read(name) or "").splitlines() if line.strip())
+
     return Secrets(
         nostr_nsec=read("nostr_nsec"),
         webhook_secret=read("webhook_secret"),
         database_password=read("database_password"),
-        destinations=tuple(
-            line.strip() for line in (read("destinations") or "").splitlines() if line.strip()
-        ),
+        destinations=urls("destinations"),
+        alerts=urls("alerts"),
+        ping_url=read("ping_url"),
     )

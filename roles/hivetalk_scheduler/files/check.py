@@ -70,7 +70,7 @@ def unfit_texts(variables: dict[str, Any]) -> Iterator[str]:
     kept = variables[PREFIX + "keep_releases"]
     if int(kept) < 2:
         yield f"{PREFIX}keep_releases is {kept}: it takes 2 or more, the current one and one to return to"
-    for variable in (PREFIX + "on_calendar", PREFIX + "destinations"):
+    for variable in (PREFIX + "on_calendar", PREFIX + "destinations", PREFIX + "alerts"):
         if "\\" in str(variables[variable]):
             yield f"{variable} contains a backslash, which a unit cannot hold there: write it without"
     yield from unfit_limits(variables)
@@ -104,9 +104,10 @@ def misfits(toml: str, variables: dict[str, Any]) -> Iterator[str]:
     """What the program itself says of its configuration and its secrets."""
     texts = {
         name: variables[PREFIX + name].strip() or None
-        for name in ("nostr_nsec", "webhook_secret", "database_password")
+        for name in ("nostr_nsec", "webhook_secret", "database_password", "ping_url")
     }
-    secrets = config.Secrets(**texts, destinations=tuple(variables[PREFIX + "secret_destinations"]))
+    urls = {name: tuple(variables[PREFIX + "secret_" + name]) for name in ("destinations", "alerts")}
+    secrets = config.Secrets(**texts, **urls)
     try:
         config.parse(toml, "", secrets)
     except ConfigError as error:

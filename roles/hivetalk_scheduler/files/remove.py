@@ -29,6 +29,7 @@ def places(name: str) -> Iterator[Path]:
     yield Path("/usr/local/bin", name)
     yield Path("/etc", name)
     yield Path("/var/lib", name)
+    yield Path("/run", f"{name}-alert")
     releases = Path("/opt", name, "releases")
     yield from sorted(path for path in releases.parent.iterdir() if path != releases)
     yield releases.parent

@@ -5,11 +5,14 @@ Nothing heavy is imported here: every run checks its URLs, and most runs send no
 
 from abc import ABC, abstractmethod
 from importlib import import_module
-from typing import ClassVar, cast
+from typing import TYPE_CHECKING, ClassVar, cast
 from urllib.parse import SplitResult, urlsplit, urlunsplit
 
 from hivetalk_scheduler.config import Config
 from hivetalk_scheduler.message import Answer, Format, Message
+
+if TYPE_CHECKING:
+    from hivetalk_scheduler.notice import Notice
 
 ENTRY_POINTS = "hivetalk_scheduler.destinations"
 """The entry point group: name = scheme, object = a subclass of Destination."""
@@ -51,19 +54,27 @@ class Destination(ABC):
         Never raises for anything that a receiver or the network does; only CancelledError passes.
         """
 
+    async def tell(self, notice: "Notice") -> Answer:
+        """Send a notice to an operator, as `send` does; a kind that can do so says how."""
+        return Answer("permanent", "this kind of destination takes no alerts")
+
     async def close(self) -> None:
         """Let go of connections; nothing may be in flight."""
         return
 
 
-def check(url: str, *, secret: bool = False, of_room: bool = False) -> None:
+def check(url: str, *, secret: bool = False, of_room: bool = False, alert: bool = False) -> None:
     """Raise ValueError, naming the mend, if `url` cannot be a destination.
 
     secret: the URL is itself a secret, so that the error shows no more than its host. of_room: the URL comes
-    from the database, so it may be a relay and nothing else.
+    from the database, so it may be a relay and nothing else. alert: operators are told there.
     """
     try:
         _refuse_bad(url, of_room)
+        if alert and urlsplit(url).scheme in _RELAY_SCHEMES:
+            raise ValueError(
+                "an alert on a relay would be public and stay there; take a webhook, exec:, or one of Apprise's"
+            )
     except ValueError as error:
         raise ValueError(f"{_shown(url, secret)!r}: {error}") from None
 

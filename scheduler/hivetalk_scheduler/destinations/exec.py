@@ -4,10 +4,13 @@ import asyncio
 import os
 import signal
 from contextlib import suppress
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from hivetalk_scheduler.destinations import Destination
 from hivetalk_scheduler.message import Answer, Format, Message
+
+if TYPE_CHECKING:
+    from hivetalk_scheduler.notice import Notice
 
 PERMANENT = frozenset((64, 65, 77, 78))
 """EX_USAGE, EX_DATAERR, EX_NOPERM, EX_CONFIG of sysexits(3): another attempt would end the same."""
@@ -22,10 +25,18 @@ class Exec(Destination):
 
     async def send(self, message: Message) -> Answer:
         """Run the program; at the time limit its whole process group is killed."""
+        names = {"HIVETALK_TRANSITION": message.transition, "HIVETALK_MESSAGE_ID": message.id}
+        return await self._run(message.body, names)
+
+    async def tell(self, notice: "Notice") -> Answer:
+        """Run the program with the notice's JSON."""
+        return await self._run(notice.body, {"HIVETALK_ALERT": notice.kind, "HIVETALK_MESSAGE_ID": notice.id})
+
+    async def _run(self, body: bytes, names: dict[str, str]) -> Answer:
         program = self.url.partition(":")[2]
         with _Tail() as tail, os.fdopen(os.memfd_create("message"), "r+b", buffering=0) as stdin:
             # Already whole when the program starts, so one that reads none of it breaks no pipe.
-            stdin.write(message.body)
+            stdin.write(body)
             stdin.seek(0)
             try:
                 process = await asyncio.create_subprocess_exec(
@@ -35,12 +46,7 @@ class Exec(Destination):
                     stderr=tail.end,
                     cwd="/",
                     # Clean: nothing of the scheduler's own, and nothing hostile from the database.
-                    env={
-                        "PATH": PATH,
-                        "LANG": "C.UTF-8",
-                        "HIVETALK_TRANSITION": message.transition,
-                        "HIVETALK_MESSAGE_ID": message.id,
-                    },
+                    env={"PATH": PATH, "LANG": "C.UTF-8", **names},
                     start_new_session=True,
                 )
             except OSError as error:

@@ -1,9 +1,14 @@
 """``journal:``: one structured line on standard error, which systemd keeps in its journal."""
 
+from typing import TYPE_CHECKING
+
 from hivetalk_scheduler import log
 from hivetalk_scheduler.destinations import Destination
 from hivetalk_scheduler.message import Answer, Message
 from hivetalk_scheduler.payload import iso
+
+if TYPE_CHECKING:
+    from hivetalk_scheduler.notice import Notice
 
 
 class Journal(Destination):
@@ -30,6 +35,15 @@ class Journal(Destination):
                 relay=event.room_relay_url,
                 test=event.test or None,
             )
+        except OSError as error:
+            return Answer("retry", f"standard error: {error.strerror}")
+        return Answer("done")
+
+    async def tell(self, notice: "Notice") -> Answer:
+        """Write the notice as one line; what the journal holds already is not said again."""
+        level = log.NOTICE if notice.kind == "recovered" else log.ERR
+        try:
+            log.write(level, "alert", kind=notice.kind, title=notice.title)
         except OSError as error:
             return Answer("retry", f"standard error: {error.strerror}")
         return Answer("done")

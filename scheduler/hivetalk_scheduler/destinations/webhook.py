@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from datetime import UTC
 from email.utils import parsedate_to_datetime
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 import aiohttp
 from yarl import URL
@@ -22,6 +22,9 @@ from hivetalk_scheduler.destinations.session import explain, new_session
 from hivetalk_scheduler.event import SECOND
 from hivetalk_scheduler.keys import webhook_key
 from hivetalk_scheduler.message import Answer, Format, Message
+
+if TYPE_CHECKING:
+    from hivetalk_scheduler.notice import Notice
 
 LONGEST_ANSWER = 65_536
 """Bytes read of an answer's body."""
@@ -47,16 +50,24 @@ class Webhook(Destination):
 
     async def send(self, message: Message) -> Answer:
         """Post the body and judge by the status."""
+        return await self._post(message.id, message.due_at // SECOND + int(message.lateness), message.body)
+
+    async def tell(self, notice: "Notice") -> Answer:
+        """Post the notice's JSON, signed as an announcement is."""
+        return await self._post(notice.id, notice.at // SECOND, notice.body)
+
+    async def _post(self, message_id: str, seconds: int, body: bytes) -> Answer:
+        """Post `body`; `seconds`: the webhook-timestamp, since the epoch."""
         limit = self.config.delivery_timeout
         try:
-            headers = self._headers(message)
+            headers = self._headers(message_id, seconds, body)
         except ValueError as error:
             # The mend is the operator's and the body is good, so the next attempts may succeed.
             return Answer("retry", str(error))
         try:
             async with asyncio.timeout(limit) as clock:
                 async with self._opened().post(
-                    self.url, data=message.body, headers=headers, allow_redirects=False
+                    self.url, data=body, headers=headers, allow_redirects=False
                 ) as response:
                     # The verdict is known; the words are waited for, but a lack of them changes nothing.
                     rest = (clock.when() or 0) - asyncio.get_running_loop().time()
@@ -92,16 +103,15 @@ class Webhook(Destination):
                 connection = await connector.connect(request, [], aiohttp.ClientTimeout(total=None))
             connection.release()
 
-    def _headers(self, message: Message) -> dict[str, str]:
-        seconds = str(message.due_at // SECOND + int(message.lateness))
+    def _headers(self, message_id: str, seconds: int, body: bytes) -> dict[str, str]:
         headers = {
             "Content-Type": "application/json",
             "Accept-Encoding": "identity",
-            "webhook-id": message.id,
-            "webhook-timestamp": seconds,
+            "webhook-id": message_id,
+            "webhook-timestamp": str(seconds),
         }
         if self.config.secrets.webhook_secret:
-            signed = f"{message.id}.{seconds}.".encode() + message.body
+            signed = f"{message_id}.{seconds}.".encode() + body
             mac = hmac.digest(webhook_key(self.config.secrets.webhook_secret), signed, hashlib.sha256)
             headers["webhook-signature"] = "v1," + base64.b64encode(mac).decode()
         return headers

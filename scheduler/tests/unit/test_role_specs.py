@@ -69,7 +69,7 @@ def test_the_role_and_the_program_have_the_same_settings_and_defaults() -> None:
         "tasks_max",
         "networks",
     }
-    secrets = set(Secrets._fields) - {"destinations"} | {"secret_destinations"}
+    secrets = set(Secrets._fields) - {"destinations", "alerts"} | {"secret_destinations", "secret_alerts"}
     role = {
         name.removeprefix(PREFIX): value
         for name, value in load("hivetalk_scheduler", "defaults/main.yml").items()
