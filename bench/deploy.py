@@ -20,6 +20,7 @@ _PLAYS = {
 }
 _HOSTS = {"alone": "one host", "twenty": "twenty"}
 _FORKS = 20
+_INSTANCES = "1024"
 _SENT = CACHE / "sent"
 _COUNT = f"""#!/bin/sh
 # podman, with the bytes that it brings into containers: commands, and the files that it copies (none past it).
@@ -37,7 +38,9 @@ def measure(server: Server, quick: bool) -> dict[str, Any]:
     counter.chmod(0o755)
     found: dict[str, Any] = {name: {} for name in plays}
     _play(TOP / "molecule/shared/destroy.yml", "all")
+    before = _instances()
     try:
+        _instances(_INSTANCES)
         say("deploy: 21 hosts are created")
         _play(TOP / "molecule/shared/create.yml", "all")
         _play(TOP / "molecule/shared/prepare.yml", "all")
@@ -56,7 +59,15 @@ def measure(server: Server, quick: bool) -> dict[str, Any]:
             say(f"deploy: {_HOSTS[group]} done")
     finally:
         _play(TOP / "molecule/shared/destroy.yml", "all")
+        _instances(before)
     return found
+
+
+def _instances(number: str = "") -> str:
+    """The kernel's limit for inotify, of which each host's systemd takes six; or set it."""
+    word = f"fs.inotify.max_user_instances={number}" if number else "fs.inotify.max_user_instances"
+    as_root = [] if os.getuid() == 0 else ["sudo", "-n", "--"]
+    return once([*as_root, "sysctl", "--values", word]).strip()
 
 
 def _play(play: Path, group: str, first: str = "") -> str:

@@ -18,7 +18,7 @@ _UNPACK = """
 import pathlib, sys
 sys.path.insert(0, sys.argv[1])
 import install
-install.unpack(pathlib.Path(sys.argv[2]), sys.argv[3])
+install.unpack(*map(pathlib.Path, sys.argv[2:]))
 """
 
 
@@ -36,9 +36,7 @@ def release() -> Path:
     final = directory / str(made["code"])
     if not final.exists():
         say(f"installing the release {final.name}")
-        shutil.copy(made["archive"], directory / f"{final.name}.tar.gz")
-        once([interpreter, "-c", _UNPACK, ROLE, directory, final.name])
-        (directory / f"{final.name}.tar.gz").unlink()
+        once([interpreter, "-c", _UNPACK, ROLE, made["archive"], final])
         # The seam where another package adds a kind of destination.
         site = next(final.glob("lib/python*/site-packages"))
         shutil.copytree(HERE / "seam", site, dirs_exist_ok=True)

@@ -64,7 +64,7 @@ def works(host: Host) -> None:
 
 def converged(host: Host, changed: str) -> None:
     """The host is as a deploy that nobody kills leaves it, and fires."""
-    left = host.run(f"ls -d /opt/{NAME}/*/.making-* /opt/{NAME}/code/*.tar.gz /etc/{NAME}/credentials.*")
+    left = host.run(f"ls -d /opt/{NAME}/*/.making-* /opt/{NAME}/*.tar.gz /etc/{NAME}/credentials.*")
     assert left.stdout == ""
     assert not host.file(f"/opt/{NAME}/unfinished").exists
     timer = units.properties(host, f"{NAME}.timer")

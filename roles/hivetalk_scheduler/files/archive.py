@@ -37,14 +37,8 @@ def main() -> None:
     parser.add_argument("--wheels", help="directory of wheels to use in place of the package index")
     parser.add_argument("--name-only", action="store_true", help="make nothing, only print the names")
     given = parser.parse_args()
-    # However it is spelled, the order of the files is the same, and so is their digest.
     given.project = given.project.resolve()
-
-    version = re.search(
-        r'^__version__ = "(.+)"', (given.project / PACKAGE / "__init__.py").read_text(), re.M
-    )[1]
-    inputs = [given.python, given.machine, given.interpreter]
-    code = f"{version}-{digest(given.project, inputs)[:12]}"
+    version, code = names(given.project, [given.python, given.machine, given.interpreter])
     archive = given.cache / f"{code}.tar.gz"
     if not given.name_only:
         try:
@@ -64,7 +58,15 @@ def main() -> None:
                     # One that another deploy has just made may be on its way to a host.
                     if time.time() - old.stat().st_mtime > DAY:
                         old.unlink()
-    print(json.dumps({"version": version, "code": code, "archive": str(archive)}))
+    print(json.dumps({"code": code, "archive": str(archive)}))
+
+
+def names(project: Path, inputs: list[str]) -> tuple[str, str]:
+    """The version of the project, and the name of its code for a target of these `inputs`."""
+    # However it is spelled, the order of the files is the same, and so is their digest.
+    project = project.resolve()
+    version = re.search(r'^__version__ = "(.+)"', (project / PACKAGE / "__init__.py").read_text(), re.M)[1]
+    return version, f"{version}-{digest(project, inputs)[:12]}"
 
 
 def sources(project: Path) -> list[Path]:

@@ -1,7 +1,9 @@
-"""Checks the roles' variables on the controller, before any host changes; prints one problem a line.
+"""Checks the roles' variables on the controller, before any host changes; prints one problem a line, or without any, as
+JSON, the version and the name of the code that the host needs (archive.py makes it).
 
 Arguments: the roles' argument_specs.yml. Standard input: JSON with ``variables`` (each that begins with a
-role's prefix) and ``toml`` (the rendered config.toml). Needs the package hivetalk_scheduler in the path.
+role's prefix), ``toml`` (the rendered config.toml) and ``target`` (the project's directory, what probe.py has said, the
+target's interpreter). Needs the package hivetalk_scheduler in the path.
 """
 
 import difflib
@@ -34,7 +36,7 @@ def problems(specs: list[str], variables: dict[str, Any], toml: str) -> Iterator
     """Everything that is wrong, each with the variable, its value unless it is a secret, and the mend."""
     known: dict[str, Any] = {}
     for path in specs:
-        known |= yaml.safe_load(Path(path).read_text())["argument_specs"]["main"]["options"]
+        known |= yaml.load(Path(path).read_text(), yaml.CSafeLoader)["argument_specs"]["main"]["options"]
     for name in sorted(set(variables) - set(known)):
         close = difflib.get_close_matches(name, known, 1)
         yield f"{name}: no such variable" + (f"; did you mean {close[0]}?" if close else "")
@@ -124,8 +126,16 @@ def misfits(toml: str, variables: dict[str, Any]) -> Iterator[str]:
 def main() -> None:
     given = json.load(sys.stdin)
     found = list(problems(sys.argv[1:], given["variables"], given["toml"]))
-    print("\n".join(found))
-    sys.exit(bool(found))
+    if found:
+        print("\n".join(found))
+        sys.exit(1)
+    import archive
+
+    project, probed, interpreter = given["target"]
+    host = json.loads(probed)
+    if host:
+        version, code = archive.names(Path(project), [host["python"], host["machine"], interpreter])
+        print(json.dumps({"version": version, "code": code}))
 
 
 if __name__ == "__main__":

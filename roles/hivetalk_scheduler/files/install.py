@@ -1,10 +1,12 @@
 """Installs a release on the host: whole, or not at all. Needs no network, pip or compiler.
 
-Arguments: /opt/NAME, the release, its code. Finds the release's own files in releases/.making-RELEASE, and the code's
-archive as code/CODE.tar.gz unless that code is installed. Runs under the Python that the release will use.
+Arguments: the root directory, the scheduler's name, the release, its code. Standard input: JSON with the release's own
+files, each with dest, text, mode and group. Finds the code's archive as /opt/NAME/CODE.tar.gz unless that code is
+installed. Runs under the Python that the release will use.
 """
 
 import errno
+import json
 import os
 import shutil
 import subprocess
@@ -23,23 +25,26 @@ start()
 """Without the module `site`, which looks for what a release does not have."""
 
 
-def main(opt: Path, release: str, code: str) -> None:
+def main(root: Path, name: str, release: str, code: str, files: list[dict[str, str]]) -> None:
     os.umask(0o022)
+    opt = root / "opt" / name
     stage = opt / "releases" / f".making-{release}"
     # By a deploy that was killed: the lock on the host lets no other be at work now.
     for left in [*opt.glob("code/.making-*"), *opt.glob("releases/.making-*")]:
-        if left != stage:
-            shutil.rmtree(left)
-    for archive in opt.glob("code/*.tar.gz"):
+        shutil.rmtree(left)
+    for archive in opt.glob("*.tar.gz"):
         if archive.name != f"{code}.tar.gz":
             archive.unlink()
     free = shutil.disk_usage(opt).free // 1_000_000
     new = not (opt / "code" / code).exists()
     try:
         if new:
-            unpack(opt / "code", code)
+            (opt / "code").mkdir(exist_ok=True)
+            unpack(opt / f"{code}.tar.gz", opt / "code" / code)
+        own(root / "etc" / name, name)
+        for file in files:
+            write(stage / file["dest"], file)
         verify(sorted((stage / "units").iterdir()))
-        (stage / "code").unlink(missing_ok=True)
         (stage / "code").symlink_to(f"../../code/{code}")
         stage.rename(opt / "releases" / release)
     except OSError as error:
@@ -48,15 +53,30 @@ def main(opt: Path, release: str, code: str) -> None:
         room = f"; {opt} had {free} MB free, a release needs 60" if error.errno == errno.ENOSPC else ""
         sys.exit(f"the release was not installed, nothing has changed: {error}{room}")
     finally:
-        (opt / "code" / f"{code}.tar.gz").unlink(missing_ok=True)
+        (opt / f"{code}.tar.gz").unlink(missing_ok=True)
 
 
-def unpack(directory: Path, code: str) -> None:
-    """Make directory/code from its archive."""
-    work = Path(tempfile.mkdtemp(prefix=".making-", dir=directory))
+def own(directory: Path, group: str) -> None:
+    """Make the directory of the configuration: root's, and the service may read it."""
+    directory.mkdir(parents=True, exist_ok=True)
+    shutil.chown(directory, group=group)
+    directory.chmod(0o750)
+
+
+def write(path: Path, file: dict[str, str]) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.touch(0o600)
+    path.write_text(file["text"], encoding="utf-8")
+    shutil.chown(path, group=file["group"])
+    path.chmod(int(file["mode"], 8))
+
+
+def unpack(archive: Path, final: Path) -> None:
+    """Make the directory `final` from its archive."""
+    work = Path(tempfile.mkdtemp(prefix=".making-", dir=final.parent))
     try:
-        make(directory / f"{code}.tar.gz", work, directory / code)
-        work.rename(directory / code)
+        make(archive, work, final)
+        work.rename(final)
     finally:
         shutil.rmtree(work, ignore_errors=True)
 
@@ -95,4 +115,4 @@ def verify(units: list[Path]) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), *sys.argv[2:])
+    main(Path(sys.argv[1]), *sys.argv[2:], json.load(sys.stdin))

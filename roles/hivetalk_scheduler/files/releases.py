@@ -4,6 +4,7 @@ Arguments: the root directory, the scheduler's name, and one of
   switch RELEASE [--check]    make it the current one
   rollback [RELEASE]          the same with an old one, by default the one before the current
   back                        undo what has been switched since the last finish
+  whole RELEASE               whether it is the current one in full and works, so that a deploy of it has nothing to do
   finish KEEP                 it works: forget what `back` needs, keep the newest releases and their secrets
 
 What `back` needs is in /opt/NAME/unfinished, so that a deploy that was killed can be undone by the next one.
@@ -62,6 +63,7 @@ class Host:
         gone = sorted(self.units(self.current).keys() - units) if self.current else []
         secrets = (self.etc / "credentials.next").is_dir()
         changed = bool(written or gone or stale or secrets or self.current != release)
+        changed |= any(not points(place, target) for place, target in self.links.items())
         paused = (self.etc / "paused").exists()
         timer = f"{self.name}.timer"
         state = (self.show(timer, "UnitFileState"), self.show(timer, "ActiveState"))
@@ -80,7 +82,7 @@ class Host:
             write(self.systemd / unit, units[unit], 0o644)
         link(self.opt / "current", Path("releases") / release)
         for place, target in self.links.items():
-            changed |= link(place, target)
+            link(place, target)
         # The unit names its release, so this is the instant from which on the next run is the new release's.
         if written or gone or stale:
             self.systemctl("daemon-reload")
@@ -90,6 +92,14 @@ class Host:
             self.systemctl("enable", "--quiet", timer)
             self.systemctl("restart" if again else "start", timer)
         return {"changed": changed or not ready, "paused": paused, "unfinished": self.marker.exists()}
+
+    def whole(self, release: str) -> bool:
+        """Whether nothing of `release` is missing here, its schema and its grants among it, and nobody is at work."""
+        held = self.show(f"{self.name}-deploy.service", "ActiveState") in ("active", "activating")
+        if held or self.unfinished() is not None or self.switch(release, check=True)["changed"]:
+            return False
+        asked = subprocess.run([self.opt / "current/command", "db", "check"], capture_output=True)  # noqa: S603 - ours
+        return asked.returncode in (0, 65)  # EX_DATAERR: rows of the application's, which no deploy mends
 
     def back(self) -> dict[str, object]:
         """Undo: the release, the units and the secrets of before; without any, no timer."""
@@ -235,16 +245,20 @@ def write(path: Path, content: bytes, mode: int) -> None:
     work.replace(path)
 
 
-def link(path: Path, target: Path) -> bool:
-    """Point the link at `path` to `target` in one step; whether it pointed elsewhere."""
-    if path.is_symlink() and path.readlink() == target:
-        return False
+def points(path: Path, target: Path) -> bool:
+    """Whether the link at `path` leads to `target`."""
+    return path.is_symlink() and path.readlink() == target
+
+
+def link(path: Path, target: Path) -> None:
+    """Point the link at `path` to `target` in one step."""
+    if points(path, target):
+        return
     path.parent.mkdir(parents=True, exist_ok=True)
     work = path.with_name(f".{path.name}.new")
     work.unlink(missing_ok=True)
     work.symlink_to(target)
     work.replace(path)
-    return True
 
 
 def main(root: str, name: str, action: str, *rest: str) -> None:
@@ -256,6 +270,8 @@ def main(root: str, name: str, action: str, *rest: str) -> None:
             done = host.rollback(*rest)
         elif action == "back":
             done = host.back()
+        elif action == "whole":
+            done = host.whole(rest[0])
         else:
             done = host.finish(int(rest[0]))
     except OSError as error:

@@ -17,7 +17,9 @@ case "$*" in *@.*) echo "a template is no unit" >&2; exit 1 ;; esac
 case "$1 $2" in
     "show --property=NeedDaemonReload") cat {state}/stale-"$5" 2>/dev/null || echo no ;;
     "show --property=UnitFileState") cat {state}/enabled 2>/dev/null || : ;;
-    "show --property=ActiveState") cat {state}/active 2>/dev/null || : ;;
+    "show --property=ActiveState")
+        case "$5" in *-deploy.service) state=deploy ;; *) state=active ;; esac
+        cat {state}/$state 2>/dev/null || : ;;
     "daemon-reload ") [ ! -e {state}/broken ] || {{ echo no such luck >&2; exit 1; }} ;;
     "enable --quiet") echo enabled >{state}/enabled ;;
     "disable --quiet") echo disabled >{state}/enabled; echo inactive >{state}/active ;;
@@ -58,6 +60,10 @@ class Lab:
         (home / f"units/{NAME}-failure@.service").write_text("told")
         self.made += 1
         os.utime(home, (self.made, self.made))
+
+    def program_of(self, release: str, does: str) -> None:
+        """Make the release's program do something."""
+        (self.opt / "releases" / release / "command").write_text(f"#!/bin/sh\n{does}\n")
 
     def run(self, *words: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(

@@ -219,3 +219,59 @@ def test_a_secret_is_laid_out_only_if_it_differs(lab: Lab) -> None:
     assert lab.lay_out(one="1") == []
     assert not (lab.etc / "credentials.next").exists()
     assert (lab.etc / "credentials/one").stat().st_mode & 0o777 == 0o600
+
+
+def test_a_host_is_whole_after_a_deploy(lab: Lab) -> None:
+    assert lab.run("whole", "a").stdout == "false\n"
+    lab.deploy("a")
+    before = lab.picture()
+    assert lab.run("whole", "a").stdout == "true\n"
+    # By bad rows of the application's, too, which no deploy mends.
+    before_program = (lab.opt / "releases/a/command").read_text()
+    lab.program_of("a", "exit 65")
+    assert lab.run("whole", "a").stdout == "true\n"
+    (lab.opt / "releases/a/command").write_text(before_program)
+    assert lab.picture() == before
+
+
+@pytest.mark.parametrize("status", [69, 78, 1])
+def test_a_host_whose_schema_or_database_does_not_do_is_not_whole(lab: Lab, status: int) -> None:
+    lab.deploy("a")
+    lab.program_of("a", f'[ "$*" = "db check" ] && exit {status}')
+    assert lab.run("whole", "a").stdout == "false\n"
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        "unit", "unit changed", "timer", "disabled", "link", "another link", "unfinished", "secrets", "held",
+        "stale", "another release",
+    ],
+)  # fmt: skip
+def test_whatever_somebody_has_changed_makes_a_host_not_whole(lab: Lab, fault: str) -> None:
+    lab.deploy("a")
+    wanted = "a"
+    if fault == "unit":
+        (lab.systemd / f"{NAME}.service").unlink()
+    elif fault == "unit changed":
+        (lab.systemd / f"{NAME}-failure@.service").write_text("by hand")
+    elif fault == "timer":
+        (lab.state / "active").write_text("inactive\n")
+    elif fault == "disabled":
+        (lab.state / "enabled").write_text("disabled\n")
+    elif fault == "link":
+        (lab.root / "usr/local/bin" / NAME).unlink()
+    elif fault == "another link":
+        (lab.etc / "config.toml").unlink()
+        (lab.etc / "config.toml").write_text("by hand")
+    elif fault == "unfinished":
+        (lab.opt / "unfinished").write_text("{}")
+    elif fault == "secrets":
+        (lab.etc / "credentials.next").mkdir()
+    elif fault == "held":
+        (lab.state / "deploy").write_text("active\n")
+    elif fault == "stale":
+        (lab.state / f"stale-{NAME}.timer").write_text("yes\n")
+    else:
+        lab.deploy("b")
+    assert lab.run("whole", wanted).stdout == "false\n"

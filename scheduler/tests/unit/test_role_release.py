@@ -1,6 +1,7 @@
 """A release: made on the controller (archive.py), installed on the host whole or not at all (install.py)."""
 
 import argparse
+import grp
 import importlib.util
 import io
 import json
@@ -150,6 +151,9 @@ MODULES = {
 }
 
 
+GROUP = grp.getgrgid(os.getgid()).gr_name
+OPT = f"opt/{GROUP}"
+"""The directory of a scheduler that is named as a group that there is."""
 UNIT = "[Service]\nType=oneshot\nExecStart=/bin/true\n"
 
 
@@ -157,35 +161,34 @@ def install(
     top: Path, release: str, modules: dict[str, str], code: str = "c", unit: str = UNIT
 ) -> subprocess.CompletedProcess[str]:
     """Run install.py as the role does, on an archive of `modules` and a release with one unit."""
-    stage = top / "releases" / f".making-{release}"
-    (stage / "units").mkdir(parents=True)
-    (stage / "units/made-up.service").write_text(unit)
-    (top / "code").mkdir(exist_ok=True)
-    with tarfile.open(top / "code" / f"{code}.tar.gz", "w:gz") as tar:
+    (top / OPT / "releases").mkdir(parents=True, exist_ok=True)
+    with tarfile.open(top / OPT / f"{code}.tar.gz", "w:gz") as tar:
         for name, text in modules.items():
             member = tarfile.TarInfo(name)
             member.size = len(text)
             tar.addfile(member, io.BytesIO(text.encode()))
+    script = (ROLE / "files/install.py").read_text()
+    files = [{"dest": "units/made-up.service", "text": unit, "mode": "0644", "group": GROUP}]
     return subprocess.run(
-        [sys.executable, "-I", "-", top, release, code],
-        input=(ROLE / "files/install.py").read_text(),
+        [sys.executable, "-I", "-c", script, top, GROUP, release, code],
+        input=json.dumps(files),
         capture_output=True,
         text=True,
     )
 
 
 def installed(top: Path) -> dict[str, set[str]]:
-    return {part: {path.name for path in (top / part).iterdir()} for part in ("releases", "code")}
+    return {part: {path.name for path in (top / OPT / part).iterdir()} for part in ("releases", "code")}
 
 
 def test_a_release_is_installed_with_its_own_python_and_compiled(tmp_path: Path) -> None:
     done = install(tmp_path, "1", MODULES)
     assert done.returncode == 0, done.stderr
     ran = subprocess.run(
-        [tmp_path / "releases/1/code/bin/hivetalk-scheduler", "a", "b"], capture_output=True, text=True
+        [tmp_path / OPT / "releases/1/code/bin/hivetalk-scheduler", "a", "b"], capture_output=True, text=True
     )
     assert (ran.returncode, ran.stdout) == (7, "a b\n")
-    [site] = (tmp_path / "code/c").glob("lib/python*/site-packages")
+    [site] = (tmp_path / OPT / "code/c").glob("lib/python*/site-packages")
     assert list(site.glob("__pycache__/psycopg.*.pyc"))
     assert installed(tmp_path) == {"releases": {"1"}, "code": {"c"}}
 
@@ -222,6 +225,6 @@ def test_a_release_that_does_not_load_leaves_nothing(
 
 def test_what_a_killed_deploy_has_left_half_made_goes(tmp_path: Path) -> None:
     for left in ("releases/.making-other/units", "code/.making-left"):
-        (tmp_path / left).mkdir(parents=True)
+        (tmp_path / OPT / left).mkdir(parents=True)
     assert install(tmp_path, "1", MODULES).returncode == 0
     assert installed(tmp_path) == {"releases": {"1"}, "code": {"c"}}

@@ -49,7 +49,7 @@ def render(template: str, **given: Any) -> str:
     made = '{"version": "1.0", "code": "1.0-c0de"}'
     variables: dict[str, Any] = {
         "role_path": str(ROLE),
-        "_hivetalk_scheduler_archive": {"stdout": made},
+        "_hivetalk_scheduler_check": {"stdout": made},
         "_hivetalk_scheduler_release": "1.0-0123456789ab",
     }
     for file in ("defaults/main.yml", "vars/main.yml"):
