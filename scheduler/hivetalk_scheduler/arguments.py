@@ -3,7 +3,7 @@
 import argparse
 from typing import NoReturn
 
-from hivetalk_scheduler import __version__, config
+from hivetalk_scheduler import __version__, config, event_arguments
 from hivetalk_scheduler.errors import UsageError
 
 EXAMPLES = """\
@@ -13,6 +13,7 @@ examples:
   hivetalk-scheduler plan --at 2026-12-24T18:00Z  what would a run at that time catch and fire?
   hivetalk-scheduler test-event --in 75 --wait    does an event arrive by the timer alone?
   hivetalk-scheduler deliveries list --state dead what was refused, and by whom?
+  hivetalk-scheduler events list                  the meetings that run and come
   hivetalk-scheduler status                       is it fine? runs, next events, lateness
   hivetalk-scheduler status --check               the same for a monitoring system
 
@@ -92,6 +93,9 @@ def parser() -> argparse.ArgumentParser:
             dest="subcommand", metavar="COMMAND", required=True, parser_class=_Parser
         ),
         common,
+    )
+    event_arguments.add_arguments(
+        command("events", "the meetings: list, show, add, move, cancel, import, export"), common
     )
     database = command("db", "the scheduler's schema").add_subparsers(
         dest="subcommand", metavar="COMMAND", required=True, parser_class=_Parser

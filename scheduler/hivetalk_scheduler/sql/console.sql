@@ -102,6 +102,24 @@ SELECT transition, destination, state, due_at, fired_at, attempts, answer,
        round(extract(epoch FROM fired_at - due_at) * 1000)::integer AS lateness_ms
   FROM hivetalk_scheduler.delivery WHERE event_id = %(id)s AND test ORDER BY due_at, destination
 
+-- name: events
+-- The meetings that are not over at `lower` and start up to `upper` (seconds since the epoch; null: whenever).
+SELECT event_id::text AS event_id, left(name, 1000) AS name, left(summary, 10000) AS description, starts_at, ends_at,
+       left(room_name, 500) AS room_name, coalesce(cancelled, false) AS cancelled, left(status, 100) AS status,
+       left(identifier, 500) AS identifier
+  FROM hivetalk_scheduler.event_source
+ WHERE (starts_at >= to_timestamp(%(lower)s) OR ends_at > to_timestamp(%(lower)s))
+   AND (%(upper)s::float8 IS NULL OR starts_at <= to_timestamp(%(upper)s))
+   AND (%(room)s::text IS NULL OR room_name = %(room)s)
+   AND isfinite(starts_at)
+ ORDER BY starts_at, event_id LIMIT %(limit)s
+
+-- name: event
+SELECT event_id::text AS event_id, left(name, 1000) AS name, left(summary, 10000) AS description, starts_at, ends_at,
+       left(room_name, 500) AS room_name, coalesce(cancelled, false) AS cancelled, left(status, 100) AS status,
+       left(identifier, 500) AS identifier
+  FROM hivetalk_scheduler.event_source WHERE event_id::text = %(id)s
+
 -- name: chosen
 -- A filter that is null chooses everything.
 SELECT d.id FROM hivetalk_scheduler.delivery AS d
