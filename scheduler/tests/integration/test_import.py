@@ -207,6 +207,9 @@ def test_from_standard_input_and_from_the_web(
             self.end_headers()
             self.wfile.write(text)
 
+        def log_message(self, *arguments: object) -> None:
+            """Say nothing."""
+
     with HTTPServer(("127.0.0.1", 0), Handler) as server:
         threading.Thread(target=server.handle_request, daemon=True).start()
         source = f"http://127.0.0.1:{server.server_port}/private-hunter2/a.ics"
