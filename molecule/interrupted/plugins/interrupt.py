@@ -1,20 +1,24 @@
-"""Kills ansible-playbook, as a power cut would, where the task INTERRUPT_AT after the lock begins."""
+"""Kills ansible-playbook, as a power cut would, when a task has done its part that INTERRUPTED does not name yet."""
 
+import json
 import os
 
-from ansible.playbook.task import Task
+from ansible.executor.task_result import CallbackTaskResult
 from ansible.plugins.callback import CallbackBase
 
 DOCUMENTATION = """
 name: interrupt
 type: aggregate
-short_description: kills ansible-playbook at a task
+short_description: kills ansible-playbook after a task
 description: For the scenario interrupted.
 """
+LOCK = "Take the lock of this host"
+IDLE = {"assert", "debug", "fail", "include_tasks", "set_fact", "stat", "validate_argument_spec"}
+"""What changes nothing anywhere: after it, all is as it was before it."""
 
 
 class CallbackModule(CallbackBase):
-    """Counts tasks as they begin."""
+    """Sees each task that was not skipped."""
 
     CALLBACK_VERSION = 2.0
     CALLBACK_TYPE = "aggregate"
@@ -22,14 +26,14 @@ class CallbackModule(CallbackBase):
 
     def __init__(self) -> None:
         super().__init__()
-        self._left = int(os.environ["INTERRUPT_AT"])
+        self._known = json.loads(os.environ["INTERRUPTED"])
         self._locked = False
 
-    def v2_playbook_on_task_start(self, task: Task, is_conditional: bool) -> None:
-        """Count down, and end without a word to anybody."""
+    def v2_runner_on_ok(self, result: CallbackTaskResult) -> None:
+        """End without a word to anybody."""
+        name = result.task.get_name().rpartition(" : ")[2]
         # Before that, nothing changes.
-        self._left -= self._locked
-        self._locked |= task.get_name().endswith("Take the lock of this host")
-        if self._left == 0:
-            os.write(1, f"interrupted before: {task.get_name()}\n".encode())
+        self._locked |= name == LOCK
+        if self._locked and name not in self._known and result.task.action.rpartition(".")[2] not in IDLE:
+            os.write(1, f"interrupted after: {name}\n".encode())
             os._exit(9)

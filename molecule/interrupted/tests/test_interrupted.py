@@ -1,11 +1,13 @@
-"""A deploy that is killed at every task, each time begun again.
+"""A deploy that is killed at every task, each time begun again; and so a pause.
 
-A chain: the first deploy is killed at the first task that it does under the lock, the next one, which finds what that
-left, at the second, and so on to the last; the one that is not killed has to find its way.
+A chain: the first deploy is killed after the first task that it does under the lock, the next one, which finds what
+that left, after the first one that none was killed after before, and so on; the one that is not killed finds its way.
 """
 
+import json
 import os
 import time
+from collections.abc import Callable
 
 import pytest
 from testinfra.host import Host
@@ -25,27 +27,28 @@ STEPS = (
     "Wait until the timer has fired a canary",
     "Keep what is worth keeping of the old releases",
 )
-"""Among those that it must have been killed before."""
+"""Among those that it must have been killed after."""
 FIRST = CHANGE % (1, "*:*:0/10")
 UPGRADE = CHANGE % (2, "*:*:0/5")
 
 
-def deploy_killed(host: Host, change: str, every: int) -> list[str]:
-    """The tasks at which it was killed, in order; ends with a deploy that was not."""
-    killed: list[str] = []
+def killed(host: Host, name: str, change: str, look: Callable[[Host], None]) -> list[str]:
+    """The tasks after which the playbook was killed, in order; ends with one that was not."""
+    tasks: list[str] = []
     while True:
         environment = {
             "ANSIBLE_CALLBACK_PLUGINS": PLUGINS,
             "ANSIBLE_CALLBACKS_ENABLED": "interrupt",
-            "INTERRUPT_AT": str(1 + every * len(killed)),
+            "INTERRUPTED": json.dumps(tasks),
         }
-        done = playbook.run("deploy", change, environment=environment)
+        done = playbook.run(name, change, environment=environment)
         if done.status != KILLED:
             assert done.status == 0, done.output
-            return killed
-        killed.append(done.output.split("interrupted before: ")[1].splitlines()[0])
-        works(host)
-        # What the refusal of another deploy names.
+            print("\nkilled after:", *tasks, sep="\n  ")
+            return tasks
+        tasks.append(done.output.split("interrupted after: ")[1].splitlines()[0])
+        look(host)
+        # What the refusal of another one names.
         host.run(f"systemctl stop {NAME}-deploy")
 
 
@@ -79,17 +82,18 @@ def converged(host: Host, changed: str) -> None:
     assert files.listing(host, *PLACES, f"/opt/{NAME}") == before
 
 
-# On a fresh host every third task: what is there to break comes with an upgrade.
 @pytest.mark.parametrize(
-    ("change", "every", "key", "calendar"), [(FIRST, 3, 1, "*:*:0/10"), (UPGRADE, 1, 2, "*:*:0/5")]
+    ("change", "key", "calendar", "more"),
+    [
+        (FIRST, 1, "*:*:0/10", ["Make the database hivetalk", "Make the service's user"]),
+        (UPGRADE, 2, "*:*:0/5", ["Lay out the secrets that are new"]),
+    ],
 )
 def test_it_converges_wherever_it_was_killed(
-    host: Host, change: str, every: int, key: int, calendar: str
+    host: Host, change: str, key: int, calendar: str, more: list[str]
 ) -> None:
-    killed = deploy_killed(host, change, every)
-    print("\nkilled before:", *killed, sep="\n  ")
-    for task in STEPS if every == 1 else ():
-        assert any(name.endswith(task) for name in killed), task
+    tasks = killed(host, "deploy", change, works)
+    assert {*STEPS, *more} <= set(tasks), tasks
     assert host.check_output(DECRYPT) == f"{key:064d}"
     assert f"OnCalendar={calendar}" in host.file(f"/etc/systemd/system/{NAME}.timer").content_string
     converged(host, change)
@@ -104,3 +108,27 @@ def test_all_the_while_each_run_was_whole(host: Host) -> None:
     while len(service.lines(host, NAME, "run-finished")) == len(runs):
         assert time.time() < deadline, "it runs no more"
         time.sleep(1)
+
+
+def no_silent_gap(host: Host) -> None:
+    """Either the timer is at work, or there is a pause on record that will end."""
+    if units.properties(host, f"{NAME}.timer")["ActiveState"] != "active":
+        assert host.file(f"/etc/{NAME}/paused").exists
+        end = units.properties(host, f"{NAME}-resume.timer")
+        assert (end["ActiveState"], end["UnitFileState"]) == ("active", "enabled")
+
+
+@pytest.mark.parametrize("until", ["2050-01-01 00:00", "2051-01-01 00:00"], ids=["made", "moved"])
+def test_a_pause_that_was_killed_leaves_no_silent_gap(host: Host, until: str) -> None:
+    said = {"hivetalk_scheduler_pause_reason": "test", "hivetalk_scheduler_pause_until": until}
+    tasks = killed(host, "pause", f"--extra-vars={json.dumps(said)}", no_silent_gap)
+    assert {"Write down who paused it, since when, until when and why", "Start what ends the pause"} <= set(
+        tasks
+    )
+    if until.startswith("2050"):
+        assert {"Stop the timer", "End the run that is at work"} <= set(tasks)
+    assert json.loads(host.file(f"/etc/{NAME}/paused").content_string)["until"] == f"{until}:00 UTC"
+    assert units.properties(host, f"{NAME}-resume.timer")["NextElapseUSecRealtime"].endswith(
+        f"{until}:00 UTC"
+    )
+    assert units.properties(host, f"{NAME}.timer")["ActiveState"] == "inactive"

@@ -169,6 +169,25 @@ def test_an_end_that_comes_before_the_pause_is_complete_is_made_up_for(second: H
     wait(30, lambda: timer(second) == ("enabled", "active") and not noted(second))
 
 
+def test_an_end_that_falls_into_a_deploy_waits_until_it_is_over(second: Host, story: Story) -> None:
+    def hold() -> None:
+        second.check_output(f"systemd-run --quiet --collect --unit={NAME}-deploy sleep infinity")
+
+    assert pause("1h", f"--limit={SECOND}").status == 0
+    hold()
+    # As its timer would.
+    second.check_output(f"systemctl start --no-block {NAME}-resume.service")
+    time.sleep(8)
+    assert timer(second) == ("disabled", "inactive") and noted(second)
+    # Whoever moves the end meanwhile does not lose the pause to the one that waits.
+    second.check_output(f"systemctl stop {NAME}-deploy")
+    assert pause("2h", f"--limit={SECOND}").status == 0
+    hold()
+    second.check_output(f"systemctl start --no-block {NAME}-resume.service")
+    second.check_output(f"systemctl stop {NAME}-deploy")
+    wait(30, lambda: timer(second) == ("enabled", "active") and not noted(second))
+
+
 def test_a_host_that_is_down_at_the_end_resumes_when_it_is_up(second: Host, story: Story) -> None:
     done = pause("45s", f"--limit={SECOND}")
     assert done.status == 0, done.output

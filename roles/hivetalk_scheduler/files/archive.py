@@ -8,6 +8,7 @@ import argparse
 import fcntl
 import gzip
 import hashlib
+import importlib.util
 import json
 import re
 import shutil
@@ -85,7 +86,19 @@ def digest(project: Path, inputs: list[str]) -> str:
     return hashed.hexdigest()
 
 
+def need(*modules: str) -> None:
+    """End with the mend where Ansible's own Python lacks what makes an archive."""
+    missing = [name for name in modules if importlib.util.find_spec(name) is None]
+    if missing:
+        sys.exit(
+            f"the controller's {sys.executable} has no {' and no '.join(missing)}, which make the archive: "
+            f"install {' and '.join(missing)} where Ansible is, with apt-get install "
+            f"{' '.join('python3-' + name for name in missing)} or pipx inject ansible {' '.join(missing)}"
+        )
+
+
 def make(archive: Path, given: argparse.Namespace, requirement: str) -> None:
+    need("pip", "setuptools")
     with tempfile.TemporaryDirectory(dir=given.cache) as name:
         work = Path(name)
         stage, wheels, tree = work / "stage", work / "wheels", work / "tree"

@@ -9,6 +9,7 @@ import os
 import subprocess
 import sys
 import tarfile
+import venv
 from pathlib import Path
 from types import ModuleType
 
@@ -77,6 +78,28 @@ def test_wheels_are_asked_for_by_the_targets_python_and_machine(
     assert {word for word in install if word.startswith("--platform=")} == {
         f"--platform={tag}_{machine}" for tag in ("manylinux_2_28", "manylinux_2_17", "manylinux2014")
     }
+
+
+def test_a_controller_without_pip_and_setuptools_is_told_how_to_get_them(tmp_path: Path) -> None:
+    # A Python that has nothing but its own library.
+    bare = tmp_path / "bare"
+    venv.create(bare, symlinks=True)
+    options = [
+        f"--project={TOP}",
+        f"--cache={tmp_path}",
+        "--python=3.11",
+        "--machine=x86_64",
+        "--interpreter=/p",
+    ]
+    done = subprocess.run(
+        [bare / "bin/python", "-I", ROLE / "files/archive.py", *options], capture_output=True, text=True
+    )
+    assert done.returncode != 0
+    assert f"{bare}/bin/python has no pip and no setuptools" in done.stderr
+    assert (
+        "apt-get install python3-pip python3-setuptools or pipx inject ansible pip setuptools" in done.stderr
+    )
+    assert "Traceback" not in done.stderr
 
 
 def test_where_the_project_cannot_be_written_the_archive_is_in_the_users_cache(
