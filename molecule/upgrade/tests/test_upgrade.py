@@ -100,3 +100,17 @@ def test_none_was_early_and_none_waited_for_longer_than_a_run(story: Story) -> N
 def test_no_canary_reached_the_audience(story: Story) -> None:
     ids = {meeting.id for meeting in story.meetings}
     assert {one.data["data"]["event_id"] for one in story.received.requests} == ids
+
+
+def test_a_rollback_goes_to_a_named_release_and_refuses_one_that_is_not_there(
+    host: Host, story: Story
+) -> None:
+    before, after, _ = story.current
+    refused = playbook.run("rollback", "--extra-vars=hivetalk_scheduler_rollback_to=0.0.0-none")
+    assert refused.status != 0
+    assert refused.says("the release 0.0.0-none is not on this host; there are"), refused.output
+    assert before in refused.output and after in refused.output
+    assert host.file(f"/opt/{NAME}/current").linked_to.endswith(before)
+    named = playbook.run("rollback", f"--extra-vars=hivetalk_scheduler_rollback_to={after}")
+    assert named.status == 0, named.output
+    assert host.file(f"/opt/{NAME}/current").linked_to.endswith(after)

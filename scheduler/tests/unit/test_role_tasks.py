@@ -104,3 +104,15 @@ def test_one_hosts_bad_variable_stops_the_deploy_before_any_host_is_touched(
     assert "hivetalk_scheduler_intervall: no such variable" in said.stdout
     assert re.findall(r"^PLAY \[(.+)\]", said.stdout, re.M) == ["Check every host before any is changed"]
     assert re.search(r"^good +: ok=\d+ +changed=0 ", said.stdout, re.M), said.stdout
+
+
+PACKAGES = re.compile(
+    r"\b(apt|apt_key|apt_repository|deb822_repository|dnf5?|yum|package|pacman|zypper|apk|pip):"
+)
+
+
+def test_the_scheduler_needs_no_package_manager_of_the_host() -> None:
+    for file in (*TOP.glob("roles/hivetalk_scheduler/tasks/*.yml"), *TOP.glob("playbooks/*.yml")):
+        assert not PACKAGES.search(file.read_text()), file
+    # It is found where there is one.
+    assert PACKAGES.search((TOP / "roles/hivetalk_database/tasks/server.yml").read_text())
