@@ -1,7 +1,7 @@
 """What a host is, and why it cannot be a scheduler's host, as JSON; changes nothing.
 
-Arguments: the scheduler's name, its on_calendar (or nothing), its interval. Any Python 3 can read this file,
-so that one that is too old can say so.
+Arguments: the scheduler's name, its on_calendar (or nothing), its interval, the text of releases.py. Any Python 3 can
+read this file, so that one that is too old can say so.
 """
 # ruff: noqa: UP032
 
@@ -73,6 +73,15 @@ def current(name):
     except OSError:
         return ""
     return release if names("/opt/" + name + "/releases/" + release + "/units") else ""
+
+
+def whole(name, script):
+    """Whether nothing of the current release is missing (releases.py)."""
+    release = current(name)
+    return bool(release) and output(sys.executable, "-I", "-c", script, "/", name, "whole", release) == (
+        0,
+        "true",
+    )
 
 
 def paused(name):
@@ -181,7 +190,7 @@ def problems(name, calendar, interval):
         )
 
 
-name, calendar, interval = sys.argv[1:]
+name, calendar, interval, script = sys.argv[1:]
 print(
     json.dumps(
         {
@@ -192,6 +201,7 @@ print(
             "releases": names("/opt/" + name + "/releases"),
             "code": names("/opt/" + name + "/code"),
             "current": current(name),
+            "whole": whole(name, script),
             "user": user(name),
             "database": database(name),
             "paused": paused(name),

@@ -142,6 +142,7 @@ def probe(
     name: str = "no-such-scheduler",
     units: dict[str, str] | None = None,
     script: str = (ROLE / "files/probe.py").read_text(),
+    releases: str = "",
 ) -> dict[str, Any]:
     """What probe.py says on a host whose systemd is of this version and has these `units` (files' texts)."""
     for unit, text in (units or {}).items():
@@ -152,7 +153,7 @@ def probe(
     )
     (tmp_path / "systemctl").chmod(0o755)
     said = subprocess.run(
-        [sys.executable, "-I", "-", name, calendar, str(interval)],
+        [sys.executable, "-I", "-", name, calendar, str(interval), releases],
         input=script,
         env={"PATH": f"{tmp_path}:{os.environ['PATH']}"},
         capture_output=True,
@@ -176,6 +177,19 @@ def test_a_whole_database_is_found_in_one_look(tmp_path: Path, status: int, said
     (tmp_path / "runuser").chmod(0o755)
     assert probe(tmp_path, name="it's")["database"] is whole
     assert "rolname = 'it''s'" in (tmp_path / "asked").read_text()
+
+
+@pytest.mark.parametrize(
+    ("says", "whole"), [("print('true')", True), ("print('false')", False), ("raise OSError", False)]
+)
+def test_a_whole_host_is_found_in_the_same_look(tmp_path: Path, says: str, whole: bool) -> None:
+    script = (ROLE / "files/probe.py").read_text()
+    there = script.replace("def current(name):", "def current(name):\n    return 'a'")
+    assert there != script
+    asked = "import sys; assert sys.argv[1:] == ['/', 'n', 'whole', 'a']; " + says
+    assert probe(tmp_path, name="n", script=there, releases=asked)["whole"] is whole
+    # Without a current release there is nothing to be whole.
+    assert probe(tmp_path, name="n", releases=asked)["whole"] is False
 
 
 needs_systemd = pytest.mark.skipif(not shutil.which("systemd-analyze"), reason="asks systemd-analyze")
