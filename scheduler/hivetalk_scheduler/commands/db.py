@@ -7,7 +7,7 @@ from typing import Any
 
 from psycopg import sql as compose
 
-from hivetalk_scheduler import config, sql
+from hivetalk_scheduler import config, progress, sql
 from hivetalk_scheduler.database import Connection, connect, translated
 from hivetalk_scheduler.errors import ConfigError, UsageError
 
@@ -44,7 +44,9 @@ def migrate(args: argparse.Namespace) -> int:
             connection.execute("CREATE SCHEMA IF NOT EXISTS hivetalk_scheduler")
         for migration in sql.migrations():
             if migration.version > have:
+                progress.show(f"applying {migration.version:04d} {migration.name}, which may take a while")
                 connection.execute(sql.read(migration.path).encode())
+                progress.clear()
                 connection.execute(
                     "INSERT INTO hivetalk_scheduler.migration (version, name) VALUES (%s, %s)",
                     [migration.version, migration.name],

@@ -3,6 +3,7 @@
 import argparse
 import json
 import os
+import shutil
 import sys
 import time
 from typing import Any
@@ -16,7 +17,7 @@ from hivetalk_scheduler.event import SECOND
 from hivetalk_scheduler.timer import Timer
 
 COLOURS = {health.FINE: "32", health.LATE: "33", health.FAILING: "31", health.UNKNOWN: "36"}
-RUNS, NEXT, DESTINATIONS = 3, 4, 4
+RUNS, NEXT, DESTINATIONS = 2, 3, 4
 """Lines of each on a screen; ``--json`` gives more."""
 COUNTS = {"delivered": 9, "pending": 7, "overdue": 7, "retrying": 8, "dead": 5, "expired": 7}
 """The columns of a destination, and how wide each is."""
@@ -44,11 +45,16 @@ def main(args: argparse.Namespace) -> int:
             if args.json
             else "\n".join(_lines(facts, here, found, settings))
         )
-        # Home and clear only when the new text is there: a screen that does not flicker.
-        print("\x1b[H\x1b[2J" if args.watch and sys.stdout.isatty() else "", text, sep="", flush=True)
+        print(_screen(text) if args.watch and sys.stdout.isatty() else text, flush=True)
         if not args.watch:
             return 0
         time.sleep(args.watch)
+
+
+def _screen(text: str) -> str:
+    """In place of what was there: what does not fit is cut off by the terminal, so that the verdict stays on top."""
+    shown = text.splitlines()[: shutil.get_terminal_size().lines - 1]
+    return "\x1b[H\x1b[2J\x1b[?7l" + "\n".join(shown) + "\x1b[?7h"
 
 
 def _verdict(facts: Row, here: Timer, settings: Config) -> tuple[int, list[health.Finding]]:

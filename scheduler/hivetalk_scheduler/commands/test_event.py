@@ -6,7 +6,7 @@ import os
 import time
 from typing import Any
 
-from hivetalk_scheduler import config, log
+from hivetalk_scheduler import config, log, progress
 from hivetalk_scheduler.config import Config
 from hivetalk_scheduler.console import Console, timed
 from hivetalk_scheduler.errors import TryAgain, UsageError
@@ -64,7 +64,8 @@ def _follow(
     console: Console, event_id: str, awaited: set[str], patience: float, quiet: bool
 ) -> list[dict[str, Any]]:
     """Poll until all that is awaited has ended, or for `patience` seconds."""
-    give_up = time.monotonic() + patience
+    began = time.monotonic()
+    give_up = began + patience
     shown: dict[tuple[str, str], str] = {}
     while True:
         rows = console.ask("of_test_event", id=event_id)
@@ -73,6 +74,7 @@ def _follow(
             if shown.get(where) != row["state"] and not quiet:
                 shown[where] = row["state"]
                 late = "" if row["lateness_ms"] is None else f" {row['lateness_ms']} ms after its time"
+                progress.clear()
                 answer = f": {log.escape(row['answer'])}" if row["answer"] else ""
                 print(
                     f"{row['transition']:5} {row['state']}{late}, {log.escape(row['destination'])}{answer}",
@@ -80,6 +82,9 @@ def _follow(
                 )
         states = {(row["transition"], row["state"]) for row in rows}
         over = {t for t, _ in states} == awaited and not any(s == "pending" for _, s in states)
-        if over or time.monotonic() > give_up:
+        now = time.monotonic()
+        if over or now > give_up:
+            progress.clear()
             return rows
+        progress.show(f"waiting for the timer: {now - began:.0f} s, at most {patience:.0f} s")
         time.sleep(POLL)

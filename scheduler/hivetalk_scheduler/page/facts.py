@@ -32,11 +32,9 @@ def gather(console: Console, config: Config) -> dict[str, Any]:
     listed = sum(row["due_at"] <= soon and not row["test"] for row in upcoming)
     return {
         "facts": facts,
-        "level": findings[0].level if findings else health.FINE,
         "word": health.WORDS[findings[0].level] if findings else health.WORDS[health.FINE],
         "findings": findings,
         "timeline": timeline.timeline(facts["now"] // SECOND, past, ahead),
-        "step": timeline.STEP,
         "goal": timeline.GOAL,
         "upcoming": upcoming,
         "left": sum(row["n"] for row in ahead) - listed,

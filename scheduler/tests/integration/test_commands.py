@@ -1,9 +1,12 @@
 """plan, test-event and status, on a real PostgreSQL."""
 
 import json
+import os
+import pty
 import re
 import subprocess
 import sys
+import termios
 import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -171,3 +174,28 @@ def test_a_hostile_name_is_one_line_of_the_status_without_escapes(
     out = capfd.readouterr().out
     assert out.replace("\n", "").isprintable() and len(out.splitlines()) <= 24
     assert max(map(len, out.splitlines())) <= 140
+
+
+def test_what_is_watched_keeps_its_verdict_on_the_top_line(file: str, owner: psycopg.Connection) -> None:
+    day.failing(owner)
+    ours, theirs = pty.openpty()
+    termios.tcsetwinsize(theirs, (12, 60))
+    environment = {
+        name: value for name, value in os.environ.items() if name not in ("LINES", "COLUMNS", "NO_COLOR")
+    }
+    command = [sys.executable, "-m", "hivetalk_scheduler", "status", "--watch", "1", "--config", file]
+    watching = subprocess.Popen(
+        command, cwd=SCHEDULER, stdin=theirs, stdout=theirs, env={**environment, "TERM": "xterm"}
+    )
+    os.close(theirs)
+    try:
+        said = b""
+        while said.count(b"\x1b[2J") < 2:
+            said += os.read(ours, 65536)
+    finally:
+        watching.terminate()
+        watching.wait(10)
+        os.close(ours)
+    frame = said.split(b"\x1b[2J")[1].decode()
+    assert frame.startswith("\x1b[?7l\x1b[31mfailing\x1b[0m"), "no line is wrapped"
+    assert frame.count("\n") == 11 and "\x1b[?7h" in frame

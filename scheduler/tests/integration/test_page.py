@@ -65,7 +65,7 @@ def test_the_verdict_comes_first_then_the_day_the_next_and_the_destinations(made
         ["journal:", "fine", "59"],
         ["wss://relay.example.org", "fine", "59"],
     ]
-    assert "None: every announcement arrived" in html
+    assert "None: nothing is dead" in html
     (hour, whole) = rows(html, "lateness")
     assert (hour[0], whole[0], whole[4]) == ("hour", "day", "118")
 

@@ -115,6 +115,7 @@ def test_a_page_that_is_not_rewritten_says_that_it_is_stale(
     page.clock.fast_forward(10_000)
     assert page.inner_text("#stale").startswith("Stale: no run has written this page since 20")
     assert page.title().startswith("stale: ")
+    assert page.evaluate("getComputedStyle(document.querySelector('.verdict')).borderLeftStyle") == "dashed"
     page.close()
 
 
