@@ -56,17 +56,12 @@ def import_(args: argparse.Namespace) -> int:
     if args.json:
         print(json.dumps(_as_json(calendar, until, done, failed, plan, reading, args.dry_run)))
     else:
-        _print(args, until, now, done, plan, reading)
-    bad = [f"{log.escape(change.name)}: {error}" for change, error in failed]
-    bad += [
-        f"{log.escape(problem.name or problem.uid or 'a VEVENT')}: {log.escape(problem.why)}"
-        for problem in reading.problems
-    ]
-    bad += [f"{log.escape(change.name)}: {change.why}" for change in done if change.verb == "leave"]
-    if bad:
-        more = f" (and {len(bad) - 20} more)" if len(bad) > 20 else ""
-        kept = "; what was imported of these stays as it is" if reading.problems or failed else ""
-        raise DataError(f"{len(bad)} could not be taken{kept}: {'; '.join(bad[:20])}{more}")
+        _print(args, until, now, done, failed, plan, reading)
+    left = len(failed) + len(reading.problems) + sum(change.verb == "leave" for change in done)
+    if left:
+        raise DataError(
+            f"{left} of the calendar's could not be taken, as listed; rows imported of these before stay as they are"
+        )
     return 0
 
 
@@ -137,18 +132,29 @@ def _times(values: dict[str, Any]) -> dict[str, Any]:
 
 
 def _print(
-    args: argparse.Namespace, until: Moment, now: int, done: list[Change], plan: Plan, reading: ics.Reading
-) -> None:
+    args: argparse.Namespace, until: Moment, now: int, done: list[Change], failed: list[tuple[Change, SchedulerError]],
+    plan: Plan, reading: ics.Reading,
+) -> None:  # fmt: skip
     print(f"calendar   {log.escape(args.calendar or source.shown(args.source))}, up to {echo(until, now)}")
     for change in done:
-        when = f"{log.time(change.starts_at)[:19]}Z" if change.starts_at else "-"
         why = f"  ({change.why})" if change.why else ""
         columns = f"  {_columns(change)}" if change.verb in ("change", "end") else ""
-        print(f"{change.verb:9}  {when:20}  {log.escape(change.name)}{columns}{why}")
+        print(f"{change.verb:9}  {_when(change)}  {log.escape(change.name)}{columns}{log.escape(why)}")
+    for change, error in failed:
+        print(f"refused    {_when(change)}  {log.escape(change.name)}  ({log.escape(str(error))})")
+    for problem in reading.problems:
+        print(
+            f"unread     {'-':20}  {log.escape(problem.name or problem.uid or '-')}  ({log.escape(problem.why)})"
+        )
     counts = {word: sum(change.verb == verb for change in done) for verb, word in WORDS.items()}
     counts |= {"unchanged": plan.unchanged, "past": plan.past, "later than --until": plan.beyond}
+    counts |= {"refused": len(failed), "unread": len(reading.problems)}
     said = ", ".join(f"{n} {word}" for word, n in counts.items() if n or word in ("added", "unchanged"))
-    print(f"{'would be:  ' if args.dry_run else ''}{said}, {len(reading.problems)} could not be read")
+    print(f"{'would be:  ' if args.dry_run else ''}{said}")
+
+
+def _when(change: Change) -> str:
+    return f"{log.time(change.starts_at)[:19]}Z" if change.starts_at else f"{'-':20}"
 
 
 def _columns(change: Change) -> str:

@@ -49,6 +49,11 @@ class Team:
         self.err = shown.err
         return dict(json.loads(shown.out))
 
+    def said(self, *words: str) -> str:
+        """What an import prints for a person."""
+        main(["events", "import", *words, "--url", self._url])
+        return str(self._capfd.readouterr().out)
+
     def verbs(self, *events: str, words: tuple[str, ...] = (), status: int = 0) -> list[str]:
         return [change["change"] for change in self(*events, words=words, status=status)["changes"]]
 
@@ -111,10 +116,8 @@ def test_what_is_not_the_calendars_own_is_left(team: Team, owner: psycopg.Connec
         calendar(event("one", SOON, "renamed"), event(f"{own}@hivetalk-scheduler", SOON, "taken over"))
     )
     found = team.again(str(other), status=65)
-    assert [change["change"] for change in found["changes"]] == [
-        "leave",
-        "leave",
-    ] and "another calendar's" in team.err
+    assert [change["change"] for change in found["changes"]] == ["leave", "leave"]
+    assert ["another calendar's" in change["why"] for change in found["changes"]] == [True, False]
     assert [name for name, *_ in rows(owner)] == ["the application's", "first"]
     assert all(status == "planned" for _, _, status, _ in rows(owner))
 
@@ -134,16 +137,18 @@ def test_a_bad_event_costs_only_itself_and_its_row_stays(team: Team, owner: psyc
     )
     assert [problem["uid"] for problem in found["problems"]] == ["one"]
     assert [(name, status) for name, _, status, _ in rows(owner)] == [("one", "planned"), ("zwei", "planned")]
-    assert "DURATION" in team.err and "\x1b" not in team.err
+    assert "DURATION" in found["problems"][0]["why"]
+    said = team.said(str(team.file))
+    assert "unread" in said and "DURATION" in said and all(line.isprintable() for line in said.splitlines())
 
 
 def test_a_row_that_the_database_refuses_costs_only_itself(team: Team, owner: psycopg.Connection) -> None:
     owner.execute("ALTER TABLE events ADD CHECK (name <> 'cursed')")
     found = team(event("one", SOON, "cursed"), event("two", SOON, "fine"), status=65)
     assert [name for name, *_ in rows(owner)] == ["fine"]
-    assert [problem["name"] for problem in found["problems"]] == [
-        "cursed"
-    ] and "events_name_check" in team.err
+    (problem,) = found["problems"]
+    assert problem["name"] == "cursed" and "events_name_check" in problem["why"]
+    assert "refused " in team.said(str(team.file))
 
 
 def test_a_broken_calendar_changes_nothing(team: Team, owner: psycopg.Connection) -> None:
