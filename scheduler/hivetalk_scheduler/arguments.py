@@ -14,6 +14,7 @@ examples:
   hivetalk-scheduler test-event --in 75 --wait    does an event arrive by the timer alone?
   hivetalk-scheduler deliveries list --state dead what was refused, and by whom?
   hivetalk-scheduler events list                  the meetings that run and come
+  hivetalk-scheduler doctor                       what is wrong, from the configuration to a relay's answer?
   hivetalk-scheduler status                       is it fine? runs, next events, lateness
   hivetalk-scheduler status --check               the same for a monitoring system
 
@@ -111,6 +112,7 @@ def parser() -> argparse.ArgumentParser:
         "--grant-to", metavar="ROLE", help="give this role what the scheduler needs, and no more"
     )
     command("check", "schema, grants, indexes, malformed rows", database)
+    command("doctor", "look at everything: each line is fine, or says what to do")
     alert = command("alert", "what systemd starts after a run, where alerts are set")
     alert.add_argument("kind", choices=("failed", "recovered"))
     ping = command("ping", "what systemd starts beside a run, where a dead man's switch is set")

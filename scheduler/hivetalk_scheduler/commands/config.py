@@ -16,7 +16,7 @@ def main(args: argparse.Namespace) -> int:
         found = config.parse(sys.stdin.read(), "standard input", secrets)
     else:
         found = config.load(args.config)
-    _check_secrets(found.secrets)
+    check_secrets(found.secrets)
     settings = {name: value for name, value in found._asdict().items() if name != "secrets"}
     if args.json:
         print(json.dumps(settings))
@@ -26,7 +26,8 @@ def main(args: argparse.Namespace) -> int:
     return 0
 
 
-def _check_secrets(secrets: config.Secrets) -> None:
+def check_secrets(secrets: config.Secrets) -> None:
+    """Raise ConfigError for a key that is none."""
     from hivetalk_scheduler import keys
 
     try:

@@ -108,7 +108,17 @@ TABLES = {
 
 def check(args: argparse.Namespace) -> int:
     """Print one line for each thing checked; 0, or 78 if the schema or a grant is wrong, or 65 for bad rows."""
-    connection = connect(config.load(args.config))
+    found = look(connect(config.load(args.config)))
+    if args.json:
+        print(json.dumps(found))
+    else:
+        for line in found:
+            print(f"{'ok  ' if line['ok'] else 'FAIL'} {line['check']}: {line['text']}")
+    return max((int(line["status"]) for line in found), default=0)
+
+
+def look(connection: Connection) -> list[dict[str, Any]]:
+    """What `check` prints: each with ``check``, ``ok``, ``text`` (and its mend), ``status``; raises SchedulerError."""
     found: list[dict[str, Any]] = []
 
     def add(what: str, ok: bool, text: str, status: int = 78) -> None:
@@ -128,12 +138,7 @@ def check(args: argparse.Namespace) -> int:
             _check_grants(connection, add)
         if all(line["ok"] for line in found):
             _check_rows(connection, add)
-    if args.json:
-        print(json.dumps(found))
-    else:
-        for line in found:
-            print(f"{'ok  ' if line['ok'] else 'FAIL'} {line['check']}: {line['text']}")
-    return max((int(line["status"]) for line in found), default=0)
+    return found
 
 
 def _check_grants(connection: Connection, add: Any) -> None:

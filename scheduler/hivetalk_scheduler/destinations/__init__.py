@@ -12,6 +12,7 @@ from hivetalk_scheduler.config import Config
 from hivetalk_scheduler.message import Answer, Format, Message
 
 if TYPE_CHECKING:
+    from hivetalk_scheduler.check import Check
     from hivetalk_scheduler.notice import Notice
 
 ENTRY_POINTS = "hivetalk_scheduler.destinations"
@@ -57,6 +58,12 @@ class Destination(ABC):
     async def tell(self, notice: "Notice") -> Answer:
         """Send a notice to an operator, as `send` does; a kind that can do so says how."""
         return Answer("permanent", "this kind of destination takes no alerts")
+
+    async def probe(self) -> "list[Check]":
+        """Whether it would take an announcement, as far as can be seen without one; ends in bounded time."""
+        from hivetalk_scheduler.check import warning
+
+        return [warning("answer", "this kind cannot be asked", "test-event --in 75 --wait sends it an event")]
 
     async def close(self) -> None:
         """Let go of connections; nothing may be in flight."""

@@ -3,6 +3,7 @@
 import asyncio
 import os
 import signal
+import stat
 from contextlib import suppress
 from typing import TYPE_CHECKING, ClassVar
 
@@ -10,6 +11,7 @@ from hivetalk_scheduler.destinations import Destination
 from hivetalk_scheduler.message import Answer, Format, Message
 
 if TYPE_CHECKING:
+    from hivetalk_scheduler.check import Check
     from hivetalk_scheduler.notice import Notice
 
 PERMANENT = frozenset((64, 65, 77, 78))
@@ -31,6 +33,22 @@ class Exec(Destination):
     async def tell(self, notice: "Notice") -> Answer:
         """Run the program with the notice's JSON."""
         return await self._run(notice.body, {"HIVETALK_ALERT": notice.kind, "HIVETALK_MESSAGE_ID": notice.id})
+
+    async def probe(self) -> "list[Check]":
+        """Look at the program, and do not run it."""
+        from hivetalk_scheduler.check import ok, wrong
+
+        program = self.url.partition(":")[2]
+        try:
+            mode = os.stat(program).st_mode  # noqa: PTH116 - as the rest of this module
+        except OSError as error:
+            return [wrong("program", f"{error.strerror}: {program}", "install it, or correct the URL", 78)]
+        if not stat.S_ISREG(mode) or not os.access(program, os.X_OK):
+            return [wrong("program", f"{program} cannot be executed", f"chmod 755 {program}", 78)]
+        if mode & 0o022:
+            text = f"{program} can be changed by others than its owner"
+            return [wrong("program", text, f"chmod go-w {program}", 77)]
+        return [ok("program", f"{program} can be executed")]
 
     async def _run(self, body: bytes, names: dict[str, str]) -> Answer:
         program = self.url.partition(":")[2]

@@ -1,5 +1,6 @@
 """``journal:``: one structured line on standard error, which systemd keeps in its journal."""
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hivetalk_scheduler import log
@@ -8,7 +9,12 @@ from hivetalk_scheduler.message import Answer, Message
 from hivetalk_scheduler.payload import iso
 
 if TYPE_CHECKING:
+    from hivetalk_scheduler.check import Check
     from hivetalk_scheduler.notice import Notice
+
+
+SOCKET = Path("/run/systemd/journal/stdout")
+"""Where the journal takes the service's standard error (systemd-journald.service(8))."""
 
 
 class Journal(Destination):
@@ -38,6 +44,14 @@ class Journal(Destination):
         except OSError as error:
             return Answer("retry", f"standard error: {error.strerror}")
         return Answer("done")
+
+    async def probe(self) -> "list[Check]":
+        """Whether systemd's journal listens on this host."""
+        from hivetalk_scheduler.check import ok, wrong
+
+        if SOCKET.is_socket():
+            return [ok("socket", str(SOCKET))]
+        return [wrong("socket", f"{SOCKET} is not there", "systemctl start systemd-journald.socket", 69)]
 
     async def tell(self, notice: "Notice") -> Answer:
         """Write the notice as one line; what the journal holds already is not said again."""

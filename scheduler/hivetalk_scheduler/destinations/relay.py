@@ -6,7 +6,7 @@ One connection for a whole run, and many events in flight on it: a send does not
 import asyncio
 import json
 from contextlib import suppress
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 import aiohttp
 from yarl import URL
@@ -17,6 +17,9 @@ from hivetalk_scheduler.destinations import Destination
 from hivetalk_scheduler.destinations.session import explain, new_session
 from hivetalk_scheduler.event import SECOND
 from hivetalk_scheduler.message import Answer, Format, Message
+
+if TYPE_CHECKING:
+    from hivetalk_scheduler.check import Check
 
 LONGEST_FRAME = 65_536
 """Bytes; what a relay says to a publisher is short, so a longer frame ends the connection."""
@@ -66,6 +69,12 @@ class Relay(Destination):
             return Answer("retry", explain(error))
         except ValueError:
             return Answer("permanent", "the URL cannot be used")
+
+    async def probe(self) -> "list[Check]":
+        """Ask it for its document and for an event; publish nothing."""
+        from hivetalk_scheduler.destinations import relay_probe
+
+        return await relay_probe.probe(self.url, self.config)
 
     async def close(self) -> None:
         """Close the connection, waiting no more than a second for the relay's farewell."""

@@ -24,6 +24,7 @@ from hivetalk_scheduler.keys import webhook_key
 from hivetalk_scheduler.message import Answer, Format, Message
 
 if TYPE_CHECKING:
+    from hivetalk_scheduler.check import Check
     from hivetalk_scheduler.notice import Notice
 
 LONGEST_ANSWER = 65_536
@@ -79,6 +80,29 @@ class Webhook(Destination):
             return Answer("retry", explain(error))
         except ValueError:
             return Answer("permanent", "the URL cannot be used")
+
+    async def probe(self) -> "list[Check]":
+        """Connect and ask for the head; whatever it answers, it answers."""
+        from hivetalk_scheduler.check import ok, warning, wrong
+        from hivetalk_scheduler.destinations.reach import UNAVAILABLE, reached
+
+        checks = await reached(self.url, self.config.delivery_timeout)
+        if any(check.level == "wrong" for check in checks):
+            return checks
+        try:
+            async with asyncio.timeout(self.config.delivery_timeout):
+                async with self._opened().head(self.url, allow_redirects=False) as response:
+                    return [*checks, ok("answer", f"HTTP {response.status} to HEAD")]
+        except TimeoutError:
+            text = f"none to HEAD within {self.config.delivery_timeout:g} s"
+        except aiohttp.ClientResponseError as error:
+            return [
+                *checks,
+                warning("answer", explain(error), "test-event --in 75 --wait says if it takes a POST"),
+            ]
+        except (aiohttp.ClientError, OSError, ValueError) as error:
+            text = explain(error)
+        return [*checks, wrong("answer", text, "is it an HTTP server, and is it up?", UNAVAILABLE)]
 
     async def close(self) -> None:
         """Close every connection."""

@@ -1,0 +1,1 @@
+"""``doctor``: from the configuration to a relay's answer and the clock. Nothing here changes anything."""

@@ -1,0 +1,83 @@
+"""The database: reachable, whole, in time, and what the runs have written into it."""
+
+import re
+from collections.abc import Iterator
+
+from hivetalk_scheduler import clock, health
+from hivetalk_scheduler.check import Check, ok, warning, wrong
+from hivetalk_scheduler.clock import Clock
+from hivetalk_scheduler.commands.db import look
+from hivetalk_scheduler.config import Config
+from hivetalk_scheduler.console import Console
+from hivetalk_scheduler.database import Connection, connect, translated
+from hivetalk_scheduler.errors import DatabaseUnavailable, SchedulerError
+
+PATIENCE = 10.0
+"""Seconds to wait for one answer."""
+RUN_FAILED = 75  # EX_TEMPFAIL
+
+
+def database(config: Config) -> list[Check]:
+    """Everything about the database; an error ends it, and is one of its lines."""
+    checks: list[Check] = []
+    try:
+        connection = connect(config)
+        connection.patience = PATIENCE
+        for line in look(connection):
+            text, mend = _split(line["text"])
+            what = f"database {line['check']}" if line["check"] != "connection" else "database"
+            if line["ok"]:
+                checks.append(ok(what, line["text"]))
+            elif line["status"]:
+                checks.append(wrong(what, text, mend, line["status"]))
+            else:
+                checks.append(warning(what, text, mend))
+        checks.append(_clock(connection))
+        connection.close()
+        if not any(check.level == "wrong" for check in checks):
+            checks += runs(config)
+    except SchedulerError as error:
+        text, mend = _split(str(error).removeprefix("database: "))
+        if isinstance(error, DatabaseUnavailable):
+            mend = "is PostgreSQL up, and does database_url lead to it? systemctl status postgresql"
+        checks.append(wrong("database", text, mend, error.status))
+    return checks
+
+
+def runs(config: Config) -> Iterator[Check]:
+    """What `status` finds."""
+    (facts,) = Console(config).ask("health")
+    found = health.findings(facts, config)
+    for finding in found:
+        if finding.level == health.FAILING:
+            yield wrong("runs", finding.what, finding.step, RUN_FAILED)
+        else:
+            yield warning("runs", finding.what, finding.step)
+    if not found:
+        ago = (facts["now"] - facts["started_at"]) / 1_000_000
+        yield ok("runs", f"the last one began {ago:.0f} s ago on {facts['host']}")
+
+
+def _clock(connection: Connection) -> Check:
+    """This host's clock against the database's, by the best of three questions."""
+    known = Clock()
+    with translated():
+        for _ in range(3):
+            before = clock.monotonic()
+            row = connection.execute("SELECT clock_timestamp() AS now", binary=True).fetchone()
+            known.sync(row["now"] if row else 0, before, clock.monotonic())
+    offset = known.host_offset()
+    text = f"this host's is {abs(offset):.3f} s {'ahead of' if offset > 0 else 'behind'} the database's"
+    if abs(offset) > health.OFFSET:
+        return warning(
+            "clocks",
+            text,
+            "the timer goes by the host's, due times by the database's: is NTP running on both?",
+        )
+    return ok("clocks", text)
+
+
+def _split(text: str) -> tuple[str, str]:
+    """What is wrong, and what to do: our own messages end with the mend."""
+    found = re.fullmatch(r"(.*)(?:; |: )(.+)", text)
+    return (found[1], found[2]) if found else (text, "the message says it")
