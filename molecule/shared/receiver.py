@@ -17,7 +17,7 @@ WORK = {"/hook": 0.5, "/slow": 8.0}
 
 @dataclass(frozen=True)
 class Request:
-    """One POST; `arrived` is seconds since the epoch."""
+    """One POST or GET; `arrived` is seconds since the epoch."""
 
     arrived: float
     path: str
@@ -66,8 +66,11 @@ def running(url: str) -> Iterator[Receiver]:
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
 
+        def do_GET(self) -> None:
+            self.do_POST()
+
         def do_POST(self) -> None:
-            body = self.rfile.read(int(self.headers["Content-Length"]))
+            body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
             receiver.take(Request(time.time(), self.path, self.headers, body))
             try:
                 self.send_response(204)

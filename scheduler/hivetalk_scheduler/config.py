@@ -85,7 +85,7 @@ _LOW_HIGH: dict[str, tuple[float, float]] = {
     "rate": (0, 100_000),
     "refresh": (0, 86_400),
     "retention": (3600, 10 * 365 * 86_400),
-    "alert_reminder": (60, 7 * 86_400),
+    "alert_reminder": (10, 7 * 86_400),
 }
 """The range of each number, ends included."""
 
