@@ -1,7 +1,8 @@
 """Makes the archive of a release's code on the controller, unless it is in the cache, and prints its name as JSON.
 
 The archive is the ``site-packages`` of the target: the project's own wheel and, by their hashes, the wheels
-of ``requirements/runtime.lock`` for the target's Python and machine. Its name ends with their digest.
+of ``requirements/runtime.lock``, or ``apprise.lock``, for the target's Python and machine. Its name ends with their
+digest.
 """
 
 import argparse
@@ -36,10 +37,11 @@ def main() -> None:
     parser.add_argument("--machine", required=True, help="the target's machine, such as x86_64")
     parser.add_argument("--interpreter", required=True, help="where that Python is on the target")
     parser.add_argument("--wheels", help="directory of wheels to use in place of the package index")
+    parser.add_argument("--lock", default="runtime", help="which of requirements/*.lock: runtime or apprise")
     parser.add_argument("--name-only", action="store_true", help="make nothing, only print the names")
     given = parser.parse_args()
     given.project = given.project.resolve()
-    version, code = names(given.project, [given.python, given.machine, given.interpreter])
+    version, code = names(given.project, [given.python, given.machine, given.interpreter], given.lock)
     archive = given.cache / f"{code}.tar.gz"
     if not given.name_only:
         try:
@@ -62,25 +64,25 @@ def main() -> None:
     print(json.dumps({"code": code, "archive": str(archive)}))
 
 
-def names(project: Path, inputs: list[str]) -> tuple[str, str]:
-    """The version of the project, and the name of its code for a target of these `inputs`."""
+def names(project: Path, inputs: list[str], lock: str) -> tuple[str, str]:
+    """The version of the project, and the name of its code for a target of these `inputs` with that lock."""
     # However it is spelled, the order of the files is the same, and so is their digest.
     project = project.resolve()
     version = re.search(r'^__version__ = "(.+)"', (project / PACKAGE / "__init__.py").read_text(), re.M)[1]
-    return version, f"{version}-{digest(project, inputs)[:12]}"
+    return version, f"{version}-{digest(project, inputs, lock)[:12]}"
 
 
-def sources(project: Path) -> list[Path]:
+def sources(project: Path, lock: str) -> list[Path]:
     """What the archive is made from, in a fixed order."""
     package = (project / PACKAGE).rglob("*")
     own = [path for path in package if path.is_file() and "__pycache__" not in path.parts]
-    return sorted([*own, project / "pyproject.toml", project / "requirements" / "runtime.lock", ITSELF])
+    return sorted([*own, project / "pyproject.toml", project / "requirements" / f"{lock}.lock", ITSELF])
 
 
-def digest(project: Path, inputs: list[str]) -> str:
+def digest(project: Path, inputs: list[str], lock: str) -> str:
     """SHA-256, in hex, of the sources with their places, and of `inputs`."""
     hashed = hashlib.sha256("\0".join(inputs).encode())
-    for path in sources(project):
+    for path in sources(project, lock):
         hashed.update(b"\0%s\0" % str(path.relative_to(project) if path != ITSELF else path.name).encode())
         hashed.update(hashlib.sha256(path.read_bytes()).digest())
     return hashed.hexdigest()
@@ -110,7 +112,7 @@ def make(archive: Path, given: argparse.Namespace, requirement: str) -> None:
         pip("wheel", "--no-deps", "--no-build-isolation", "--no-index", "--wheel-dir", wheels, stage)
 
         own = next(wheels.glob("*.whl"))
-        lock = (given.project / "requirements/runtime.lock").read_text()
+        lock = (given.project / f"requirements/{given.lock}.lock").read_text()
         needed = [f"{requirement} --hash=sha256:{hashlib.sha256(own.read_bytes()).hexdigest()}"]
         needed += required(lock, given.python, given.machine)
         (work / "requirements.txt").write_text("\n".join(needed) + "\n")

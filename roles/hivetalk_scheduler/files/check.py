@@ -1,5 +1,5 @@
 """Checks the roles' variables on the controller, before any host changes; prints one problem a line, or without any, as
-JSON, the version and the name of the code that the host needs (archive.py makes it).
+JSON, the version, the code and the lock that the host needs (archive.py makes it).
 
 Arguments: the roles' argument_specs.yml. Standard input: JSON with ``variables`` (each that begins with a
 role's prefix), ``toml`` (the rendered config.toml) and ``target`` (the project's directory, what probe.py has said, the
@@ -19,7 +19,7 @@ from urllib.parse import urlsplit
 import yaml
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 
-from hivetalk_scheduler import config, keys
+from hivetalk_scheduler import config, destinations, keys
 from hivetalk_scheduler.errors import ConfigError
 
 PREFIX = "hivetalk_scheduler_"
@@ -123,6 +123,13 @@ def misfits(toml: str, variables: dict[str, Any]) -> Iterator[str]:
             yield str(error).replace("the credential ", PREFIX)
 
 
+def lock_for(variables: dict[str, Any]) -> str:
+    """Which of requirements/*.lock the host needs: Apprise only goes where a URL is of another scheme than our own."""
+    kinds = ("destinations", "secret_destinations", "alerts", "secret_alerts")
+    schemes = {urlsplit(url).scheme for kind in kinds for url in variables.get(PREFIX + kind, [])}
+    return "apprise" if schemes - set(destinations.BUILT_IN) else "runtime"
+
+
 def main() -> None:
     given = json.load(sys.stdin)
     found = list(problems(sys.argv[1:], given["variables"], given["toml"]))
@@ -134,8 +141,9 @@ def main() -> None:
     project, probed, interpreter = given["target"]
     host = json.loads(probed)
     if host:
-        version, code = archive.names(Path(project), [host["python"], host["machine"], interpreter])
-        print(json.dumps({"version": version, "code": code}))
+        lock = lock_for(given["variables"])
+        version, code = archive.names(Path(project), [host["python"], host["machine"], interpreter], lock)
+        print(json.dumps({"version": version, "code": code, "lock": lock}))
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 Nothing heavy is imported here: every run checks its URLs, and most runs send nothing.
 """
 
+import re
 from abc import ABC, abstractmethod
 from importlib import import_module
 from typing import TYPE_CHECKING, ClassVar, cast
@@ -129,8 +130,11 @@ def _kind(scheme: str) -> type[Destination]:
         return cast(type[Destination], getattr(import_module(module), name))
     from importlib.metadata import entry_points
 
-    (found,) = entry_points(group=ENTRY_POINTS, name=scheme)
-    return cast(type[Destination], found.load())
+    for found in entry_points(group=ENTRY_POINTS, name=scheme):
+        return cast(type[Destination], found.load())
+    from hivetalk_scheduler.destinations.apprise import Apprise
+
+    return Apprise
 
 
 def _refuse_bad(url: str, of_room: bool) -> None:
@@ -153,6 +157,8 @@ def _refuse_bad(url: str, of_room: bool) -> None:
         _refuse_bad_address(urlsplit(url))
     else:
         _refuse_unknown(scheme)
+        if _of_apprise(scheme) and not re.match(r"[^:]+://.", url):
+            raise ValueError(f"it takes the form {scheme}://..., as Apprise's wiki has it")
 
 
 def _refuse_bad_address(parts: SplitResult) -> None:
@@ -175,9 +181,26 @@ def _refuse_unknown(scheme: str) -> None:
     found = [point.name for point in added if point.name == scheme]
     if len(found) > 1:
         raise ValueError(f"two installed packages provide the scheme {scheme}; uninstall one")
-    if not found:
+    if not found and not _of_apprise(scheme):
+        import difflib
+
+        from hivetalk_scheduler.destinations.schemes import SCHEMES
+
         known = ", ".join(dict.fromkeys([*BUILT_IN, *sorted(point.name for point in added)]))
-        raise ValueError(f"no destination has the scheme {scheme or '(none)'}; known are {known}")
+        close = difflib.get_close_matches(scheme, [*BUILT_IN, *SCHEMES], 1)
+        mend = f"; did you mean {close[0]}?" if close else ""
+        raise ValueError(
+            f"no destination has the scheme {scheme or '(none)'}; known are {known}, and Apprise's{mend}"
+        )
+
+
+def _of_apprise(scheme: str) -> bool:
+    """Whether Apprise has the scheme; most runs need not know them all."""
+    if scheme in BUILT_IN:
+        return False
+    from hivetalk_scheduler.destinations.schemes import SCHEMES
+
+    return scheme in SCHEMES
 
 
 def _shown(url: str, secret: bool) -> str:
@@ -187,6 +210,9 @@ def _shown(url: str, secret: bool) -> str:
     except ValueError:
         # Not parsable, so nothing in it is known not to be a secret.
         return f"{url.partition('//')[0][:12]}//#{_digest(url)}"
+    if _of_apprise(parts.scheme):
+        # A token may be anywhere in it, even where others have the host.
+        return f"{parts.scheme}://#{_digest(url)}"
     if parts.scheme in ("journal", "exec"):
         return f"{parts.scheme}:#{_digest(url)}" if secret else parts.scheme + ":" + url.partition(":")[2]
     if ":" in host:

@@ -5,10 +5,12 @@ import sys
 from pathlib import Path
 
 import pytest
+from apprise.manager_plugins import NotificationManager
 
 from hivetalk_scheduler import destinations
 from hivetalk_scheduler.config import Config
-from hivetalk_scheduler.destinations import check, create, label
+from hivetalk_scheduler.destinations import BUILT_IN, check, create, label
+from hivetalk_scheduler.destinations.schemes import SCHEMES
 
 GOOD = [
     "journal:",
@@ -33,7 +35,8 @@ def test_a_good_url_is_a_destination_and_can_be_created(url: str) -> None:
     [
         ("", "known are journal, https, http, wss, ws, exec"),
         ("relay.example", "no destination has the scheme (none); known are journal"),
-        ("mailto:bob@example.org", "no destination has the scheme mailto; known are journal"),
+        ("mailto:bob@example.org", "it takes the form mailto://..."),
+        ("malito://bob@example.org", "and Apprise's; did you mean mailto?"),
         ("journal:x", "write journal:"),
         ("exec:announce", "absolute path of a program"),
         ("exec:", "absolute path of a program"),
@@ -169,3 +172,10 @@ def test_another_package_adds_a_scheme_through_its_entry_point(
     assert label("pigeon:loft?key=1").startswith("pigeon:loft#")
     with pytest.raises(ValueError, match="known are journal, https, http, wss, ws, exec, pigeon"):
         check("dove:loft")
+
+
+def test_the_schemes_of_apprise_are_those_that_it_has() -> None:
+    """Another version has others: write these into destinations/schemes.py, and its version."""
+    found = set(NotificationManager().schemas())
+    assert found == SCHEMES
+    assert not found & set(BUILT_IN)

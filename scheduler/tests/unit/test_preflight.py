@@ -280,3 +280,11 @@ def test_an_old_python_is_refused_with_the_version_needed(tmp_path: Path) -> Non
 
 def test_any_python_3_can_read_the_probe() -> None:
     ast.parse((ROLE / "files/probe.py").read_text(), feature_version=(3, 7))  # the oldest that ast knows
+
+
+@pytest.mark.parametrize("variable", ["destinations", "secret_destinations", "alerts", "secret_alerts"])
+def test_apprise_goes_only_to_a_host_that_has_a_url_of_its(variable: str) -> None:
+    name = f"hivetalk_scheduler_{variable}"
+    own = ["journal:", "https://x", "http://x", "wss://x", "ws://x", "exec:/x"]
+    assert check.lock_for({name: own}) == "runtime"
+    assert check.lock_for({name: [*own, "mailto://x"]}) == "apprise"

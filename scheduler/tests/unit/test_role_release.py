@@ -56,6 +56,24 @@ def test_the_real_lock_has_a_hash_for_everything_that_the_target_gets() -> None:
     assert all("--hash=sha256:" in line for line in lines)
 
 
+def test_the_lock_with_apprise_has_all_that_the_other_one_has_and_apprise() -> None:
+    plain, more = (
+        set(archive.required((TOP / f"requirements/{lock}.lock").read_text(), "3.11", "x86_64"))
+        for lock in ("runtime", "apprise")
+    )
+
+    def pins(lines: set[str]) -> set[str]:
+        return {line.partition(" ")[0] for line in lines}
+
+    assert pins(plain) < pins(more)
+    assert any(pin.startswith("apprise==") for pin in pins(more) - pins(plain))
+    assert all("--hash=sha256:" in line for line in more)
+
+
+def test_the_name_of_the_archive_depends_on_the_lock() -> None:
+    assert archive.names(TOP, [], "apprise") != archive.names(TOP, [], "runtime")
+
+
 @pytest.mark.parametrize("python", ["3.11", "3.13"])
 @pytest.mark.parametrize("machine", ["x86_64", "aarch64"])
 def test_wheels_are_asked_for_by_the_targets_python_and_machine(
@@ -71,7 +89,9 @@ def test_wheels_are_asked_for_by_the_targets_python_and_machine(
         (place / "own-1-py3-none-any.whl").write_text("")
 
     monkeypatch.setattr(archive, "pip", pip)
-    given = argparse.Namespace(cache=tmp_path, project=TOP, python=python, machine=machine, wheels="")
+    given = argparse.Namespace(
+        cache=tmp_path, project=TOP, python=python, machine=machine, wheels="", lock="runtime"
+    )
     archive.make(tmp_path / "made.tar.gz", given, "own==1")
     _, install = asked
     assert {"--only-binary=:all:", "--require-hashes", f"--python-version={python}"} <= set(install)
@@ -136,11 +156,11 @@ def a_project(top: Path) -> Path:
 )
 def test_a_release_has_another_name_when_anything_in_it_changed(tmp_path: Path, file: str) -> None:
     project = a_project(tmp_path)
-    before = archive.digest(project, ["3.11"])
-    assert archive.digest(project, ["3.11"]) == before
-    assert archive.digest(project, ["3.13"]) != before
+    before = archive.digest(project, ["3.11"], "runtime")
+    assert archive.digest(project, ["3.11"], "runtime") == before
+    assert archive.digest(project, ["3.13"], "runtime") != before
     (project / file).write_text("changed")
-    assert archive.digest(project, ["3.11"]) != before
+    assert archive.digest(project, ["3.11"], "runtime") != before
 
 
 def test_each_kind_of_host_in_an_inventory_has_code_of_its_own_and_hosts_of_one_kind_share_it() -> None:
@@ -157,11 +177,11 @@ def test_each_kind_of_host_in_an_inventory_has_code_of_its_own_and_hosts_of_one_
 
 def test_what_python_leaves_behind_is_not_part_of_a_release(tmp_path: Path) -> None:
     project = a_project(tmp_path)
-    before = archive.digest(project, [])
+    before = archive.digest(project, [], "runtime")
     cached = project / "scheduler/hivetalk_scheduler/__pycache__/run.pyc"
     cached.parent.mkdir()
     cached.write_text("x")
-    assert archive.digest(project, []) == before
+    assert archive.digest(project, [], "runtime") == before
 
 
 def test_the_same_files_make_the_same_archive(tmp_path: Path) -> None:
