@@ -170,9 +170,9 @@ def test_each_kind_of_host_in_an_inventory_has_code_of_its_own_and_hosts_of_one_
         ["3.11", "aarch64", "/usr/bin/python3"],
         ["3.11", "x86_64", "/opt/python/bin/python3"],
     ]
-    names = [archive.names(TOP, host)[1] for host in hosts]
+    names = [archive.names(TOP, host, "runtime")[1] for host in hosts]
     assert len(set(names)) == len(hosts)
-    assert archive.names(TOP, list(hosts[0]))[1] == names[0]
+    assert archive.names(TOP, list(hosts[0]), "runtime")[1] == names[0]
 
 
 def test_what_python_leaves_behind_is_not_part_of_a_release(tmp_path: Path) -> None:
