@@ -58,7 +58,7 @@ def test_on_a_host_without_a_release_the_timer_is_stopped_and_disabled(
     ("fault", "why"),
     [
         ("cannot start", "its run failed: exit-code, status 3"),
-        ("fires nothing", "was not fired within 41 s: its runs did not deliver"),
+        ("fires nothing", "was not fired within 23 s: its runs did not deliver"),
     ],
 )
 def test_the_host_goes_back_to_the_release_before(
