@@ -38,7 +38,7 @@ def prometheus(families: Iterable[tuple[Family, Iterable[Sample]]], common: Labe
     """
     lines = []
     for family, samples in families:
-        name = family.name + _SUFFIX.get(family.type, "")
+        name = shown_name(family)
         kind = "gauge" if family.type == "info" else family.type
         lines += [f"# HELP {name} {family.help}", f"# TYPE {name} {kind}", *_lines(family, samples, common)]
     return "\n".join([*lines, ""])
@@ -55,11 +55,18 @@ def openmetrics(families: Iterable[tuple[Family, Iterable[Sample]]], common: Lab
     return "\n".join([*lines, "# EOF", ""])
 
 
+def shown_name(family: Family) -> str:
+    """The family's name as Prometheus has it."""
+    return family.name + _SUFFIX.get(family.type, "")
+
+
 def _lines(family: Family, samples: Iterable[Sample], common: Labels) -> Iterator[str]:
-    end = _SUFFIX.get(family.type, "")
     for sample in samples:
-        labels = ",".join(f'{name}="{_escaped(text)}"' for name, text in {**common, **sample.labels}.items())
-        yield f"{family.name}{sample.suffix or end}{{{labels}}} {number(sample.value)}"
+        labels = ",".join(
+            f'{label}="{_escaped(text)}"' for label, text in {**common, **sample.labels}.items()
+        )
+        name = family.name + sample.suffix if sample.suffix else shown_name(family)
+        yield f"{name}{{{labels}}} {number(sample.value)}"
 
 
 def _escaped(text: str) -> str:
