@@ -69,6 +69,7 @@ def test_what_a_run_looks_at_does_not_grow_with_history(url: str, owner: psycopg
         "by": "host/hivetalk-scheduler",
         "host": "host",
         "n": 1,
+        "run_up": 0.02,
     }
     texts |= {name: text for name, text in sql.statements("console").items() if name in SHOWN}
     for name in (

@@ -138,16 +138,16 @@ def test_lateness_is_a_histogram_of_what_was_delivered(
     url: str, owner: psycopg.Connection, file: Path, values: Values
 ) -> None:
     installed_long_ago(owner, "journal:")
-    for late in (0.3, 20, 20, 5000):
+    for late in (3, 20, 20, 5000):  # so far from any bound that a busy machine does no harm
         add_event(owner, -late, 600)
     run(host.config(url, room_relays="none"))
     buckets = {float(le): n for (le,), n in values("lateness_seconds_bucket", "le").items()}
     assert list(buckets) == [*metrics.BOUNDS, float("inf")]
     assert {le: n for le, n in buckets.items() if le > 0.05} == {
-        0.1: 0, 0.25: 0, 0.5: 1, 1: 1, 2.5: 1, 5: 1, 10: 1, 30: 3, 60: 3, 300: 3, 3600: 3, float("inf"): 4,
+        0.1: 0, 0.25: 0, 0.5: 0, 1: 0, 2.5: 0, 5: 1, 10: 1, 30: 3, 60: 3, 300: 3, 3600: 3, float("inf"): 4,
     }  # fmt: skip
     assert values("lateness_seconds_count") == {(): 4}
-    assert values("lateness_seconds_sum")[()] == pytest.approx(5040.3, abs=3)
+    assert values("lateness_seconds_sum")[()] == pytest.approx(5043, abs=9)
 
 
 def test_a_lateness_on_a_bound_belongs_below_it_as_le_says(url: str, owner: psycopg.Connection) -> None:
