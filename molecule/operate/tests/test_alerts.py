@@ -128,7 +128,7 @@ def test_the_doctor_finds_nothing_wrong_with_a_host_that_is_well(story: Story) -
 def test_the_doctor_names_a_timer_that_was_stopped(story: Story) -> None:
     status, said = story.doctor["timer stopped"]
     assert status == 69, said
-    what = f"wrong    timer: {NAME}.timer is inactive: no run is started, nothing is announced"
+    what = f"wrong    timer: {NAME}.timer is inactive: this host begins no run"
     assert f"{what}\n         -> systemctl enable --now {NAME}.timer\n" in said
 
 

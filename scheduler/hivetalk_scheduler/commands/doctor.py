@@ -3,12 +3,12 @@
 import argparse
 import asyncio
 import json
-import os
 
-from hivetalk_scheduler import health, log
+from hivetalk_scheduler import health, log, timer
 from hivetalk_scheduler.check import Check, worst
 from hivetalk_scheduler.commands.status import _coloured
 from hivetalk_scheduler.doctor import network, records, settings, system
+from hivetalk_scheduler.release import name
 
 LEVELS = {"ok": health.FINE, "warning": health.LATE, "wrong": health.FAILING}
 
@@ -26,18 +26,18 @@ def main(args: argparse.Namespace) -> int:
 
 async def _examine(path: str) -> list[Check]:
     """Every check, in the order in which a run meets what is checked; the slow ones side by side."""
-    name = os.environ.get("HIVETALK_SCHEDULER_NAME") or "hivetalk-scheduler"
-    service = await asyncio.to_thread(system.unit, f"{name}.service")
+    service = await asyncio.to_thread(system.unit, f"{name()}.service")
+    here = await asyncio.to_thread(timer.timer)
     config, found = settings.configuration(path)
     found += settings.secrets(service)
-    database, timer, sandbox, clock, receivers = await asyncio.gather(
-        asyncio.to_thread(records.database, config),
-        asyncio.to_thread(lambda: list(system.timer(name, service))),
-        asyncio.to_thread(system.sandbox, name),
+    database, timed, sandbox, clock, receivers = await asyncio.gather(
+        asyncio.to_thread(records.database, config, paused=here.pause is not None),
+        asyncio.to_thread(lambda: list(system.timer(here, service))),
+        asyncio.to_thread(system.sandbox, name()),
         asyncio.to_thread(system.clock),
         network.network(config),
     )
-    return [*found, *database, *timer, clock, *system.disks(name), sandbox, *receivers]
+    return [*found, *database, *timed, clock, *system.disks(name()), sandbox, *receivers]
 
 
 def _lines(check: Check) -> list[str]:

@@ -1,6 +1,5 @@
 """What systemd and the host say: the timer, the last run, the pause, the clock, the disks, the sandbox."""
 
-import json
 import os
 import re
 import shutil
@@ -8,7 +7,10 @@ import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
+from hivetalk_scheduler import health, log
+from hivetalk_scheduler import timer as timers
 from hivetalk_scheduler.check import Check, ok, warning, wrong
+from hivetalk_scheduler.timer import Timer
 
 Unit = dict[str, str]
 """A unit's properties."""
@@ -41,20 +43,24 @@ def unit(name: str) -> Unit:
     )
 
 
-def timer(name: str, service: Unit) -> Iterator[Check]:
+def timer(here: Timer, service: Unit) -> Iterator[Check]:
     """Whether runs are started, and how the last one ended."""
-    found = unit(f"{name}.timer")
+    name = here.name.removesuffix(".timer")
+    found = unit(here.name)
     if not found:
         yield warning("timer", "systemd cannot be asked", "on a host with systemd, see systemctl list-timers")
         return
-    if found.get("LoadState") != "loaded":
-        yield wrong("timer", f"there is no {name}.timer", "deploy the role", UNAVAILABLE)
+    if here.state == "unknown":
+        yield wrong("timer", f"there is no {here.name}", "deploy the role", UNAVAILABLE)
         return
-    paused = pause(name)
-    if paused:
-        yield warning("timer", paused, "the playbook resume ends it; else it ends by itself")
+    for finding in timers.findings(here):
+        if finding.level == health.FAILING:
+            yield wrong("timer", finding.what, finding.step, UNAVAILABLE)
+        else:
+            yield warning("timer", finding.what, finding.step)
+        break
     else:
-        yield from _active(name, found)
+        yield _enabled(here, found)
     if service.get("Result", "success") != "success":
         status = int(service.get("ExecMainStatus", "0") or 0)
         text = f"the last run ended with {service['Result']} {status or ''}".strip()
@@ -64,28 +70,13 @@ def timer(name: str, service: Unit) -> Iterator[Check]:
         yield warning("units", "systemd goes by older files than there are", "systemctl daemon-reload")
 
 
-def _active(name: str, found: Unit) -> Iterator[Check]:
-    if found.get("ActiveState") != "active":
-        text = f"{name}.timer is {found.get('ActiveState')}: no run is started, nothing is announced"
-        yield wrong("timer", text, f"systemctl enable --now {name}.timer", UNAVAILABLE)
-    elif found.get("UnitFileState") != "enabled":
-        text = f"{name}.timer is {found.get('UnitFileState')}: after a reboot no run is started"
-        yield wrong("timer", text, f"systemctl enable {name}.timer", UNAVAILABLE)
-    else:
-        # Empty while a run is at work: the next tick is worked out when it ends.
-        following = found.get("NextElapseUSecRealtime") or "at the end of the run that is at work"
-        yield ok("timer", f"active and enabled; next run {following}")
-
-
-def pause(name: str) -> str:
-    """What the playbook pause has written down, in a sentence; nothing if there is no pause."""
-    try:
-        found = json.loads(Path("/etc", name, "paused").read_bytes())
-        return f"paused until {found['until']}: {found['reason']} ({found['by']})"
-    except (FileNotFoundError, NotADirectoryError):
-        return ""
-    except (OSError, ValueError, KeyError, TypeError):
-        return "paused; the file that says why cannot be read"
+def _enabled(here: Timer, found: Unit) -> Check:
+    if found.get("UnitFileState") != "enabled":
+        text = f"{here.name} is {found.get('UnitFileState')}: after a reboot no run is started"
+        return wrong("timer", text, f"systemctl enable {here.name}", UNAVAILABLE)
+    # Systemd works the next tick out when the run that is at work has ended.
+    following = log.time(here.next_at) if here.next_at else "after the one that is at work"
+    return ok("timer", f"active and enabled; the next run {following}")
 
 
 def clock() -> Check:

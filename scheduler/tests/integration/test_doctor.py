@@ -15,12 +15,13 @@ import psycopg
 import pytest
 from aiohttp import web
 
+from hivetalk_scheduler import timer
 from hivetalk_scheduler.check import Check
 from hivetalk_scheduler.cli import main
 from hivetalk_scheduler.config import Config, Secrets
 from hivetalk_scheduler.destinations import create
 from hivetalk_scheduler.destinations.relay_probe import limits
-from hivetalk_scheduler.doctor import network, system
+from hivetalk_scheduler.doctor import network, records, system
 from tests.integration.lying_relay import Frame, lying_relay
 from tests.integration.test_commands import fingerprint
 from tests.integration.test_relay import python_relay, serve
@@ -267,6 +268,17 @@ def test_a_database_that_is_down_is_named_and_the_rest_is_looked_at(
     assert found["destination exec:/bin/true: program"]["level"] == "ok"
 
 
+@pytest.mark.parametrize("paused", [True, False])
+def test_in_a_pause_no_run_is_missed(url: str, owner: psycopg.Connection, paused: bool) -> None:
+    owner.execute(
+        "INSERT INTO hivetalk_scheduler.run"
+        " (id, window_from, window_to, started_at, finished_at, host, release, clock_offset)"
+        " SELECT 'a', t, t, t, t, 'host', '1', interval '0' FROM (SELECT now() - interval '1 hour' AS t) AS a"
+    )
+    checks = list(records.runs(Config(database_url=url), paused=paused))
+    assert [check.level for check in checks] == (["ok"] if paused else ["wrong"])
+
+
 def answers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, **programs: str) -> None:
     """Programs of the host that say what a test wants."""
     for name, text in programs.items():
@@ -292,7 +304,8 @@ def test_the_timer_is_judged_by_systemds_word(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, said: str, level: str, mend: str
 ) -> None:
     answers(tmp_path, monkeypatch, systemctl=said)
-    (check,) = system.timer("x", {})
+    monkeypatch.setenv("HIVETALK_SCHEDULER_NAME", "x")
+    (check,) = system.timer(timer.timer(), {})
     assert (check.level, check.mend) == (level, mend)
 
 
@@ -305,7 +318,8 @@ def test_a_run_that_failed_last_and_a_clock_that_nobody_keeps_are_said(
         systemctl="LoadState=loaded\nActiveState=active\nUnitFileState=enabled",
         timedatectl="NTP=no\nNTPSynchronized=no",
     )
-    _, last = system.timer("x", {"Result": "exit-code", "ExecMainStatus": "78"})
+    monkeypatch.setenv("HIVETALK_SCHEDULER_NAME", "x")
+    _, last = system.timer(timer.timer(), {"Result": "exit-code", "ExecMainStatus": "78"})
     assert (last.status, last.mend) == (78, "journalctl -u x -n 20 says why")
     assert system.clock().level == "warning"
     answers(tmp_path, monkeypatch, timedatectl="NTPSynchronized=yes")
