@@ -21,7 +21,7 @@ from typing import Any
 TOP = Path(__file__).parents[3]
 TABLE = Path(__file__).parent / "mutants" / "mutants.toml"
 AT_ONCE = 2
-LIMIT = 120
+LIMIT = 240
 """Seconds for one mutant; a test that takes longer has not noticed anything."""
 
 printing = threading.Lock()
