@@ -8,7 +8,8 @@ SELECT id, host, release, started_at, finished_at, caught, delivered, retried, f
   FROM hivetalk_scheduler.run ORDER BY started_at DESC LIMIT 5
 
 -- name: upcoming
--- The next starts and ends, from the events themselves: rows in delivery are made only minutes before.
+-- The next starts and ends, from the events themselves: rows in delivery are made only minutes before. What no calendar
+-- knows, infinity for one, never comes.
 SELECT event_id, test, name, transition, due_at
   FROM ((SELECT event_id::text AS event_id, false AS test, left(name, 200) AS name, 'live' AS transition, starts_at AS due_at
            FROM hivetalk_scheduler.event_source
@@ -24,6 +25,7 @@ SELECT event_id, test, name, transition, due_at
          UNION ALL
         (SELECT event_id, true, name, 'ended', ends_at FROM hivetalk_scheduler.test_event
           WHERE ends_at > statement_timestamp() AND only_to IS NULL ORDER BY ends_at LIMIT %(limit)s)) AS e
+ WHERE due_at < '9999-01-01Z'
  ORDER BY due_at, event_id LIMIT %(limit)s
 
 -- name: destinations
@@ -111,7 +113,7 @@ SELECT event_id::text AS event_id, left(name, 1000) AS name, left(summary, 10000
  WHERE (starts_at >= to_timestamp(%(lower)s) OR ends_at > to_timestamp(%(lower)s))
    AND (%(upper)s::float8 IS NULL OR starts_at <= to_timestamp(%(upper)s))
    AND (%(room)s::text IS NULL OR room_name = %(room)s)
-   AND isfinite(starts_at)
+   AND starts_at > '0001-01-02Z' AND starts_at < '9999-01-01Z'  -- what a calendar knows
  ORDER BY starts_at, event_id LIMIT %(limit)s
 
 -- name: event

@@ -93,7 +93,14 @@ def test_hostile_rows(
         for line in lines:
             assert line.isprintable() and line.startswith("<") and line[2] == ">", ascii(line)
             assert NSEC not in line
-        for words in (["plan", "--at", "now"], ["status"], ["deliveries", "list"], ["db", "check"]):
+        for words in (
+            ["plan", "--at", "now"],
+            ["status"],
+            ["deliveries", "list"],
+            ["db", "check"],
+            ["events", "list"],
+            ["page", "-"],
+        ):
             assert main(["--config", str(file), *words]) in (0, 65, 78), words
         shown = capfd.readouterr()
         for line in (shown.out + shown.err).split("\n"):
