@@ -119,7 +119,7 @@ def test_a_stopped_timer_is_told_and_a_started_one_is_well_again(host: Host) -> 
             "is /nowhere, which is no directory on this host",
         ),
         ("hivetalk_monitoring_prometheus_config=/etc/hostname", 'no line that says just "rule_files:"'),
-        ("hivetalk_monitoring_silence=soon", "'hivetalk_monitoring_silence' is of type"),
+        ("hivetalk_monitoring_silence=soon", "is of type str and we were unable to convert to int"),
     ],
 )
 def test_what_does_not_fit_is_named_and_nothing_is_changed(host: Host, given: str, problem: str) -> None:
