@@ -100,6 +100,15 @@ def test_an_alert_is_signed_and_holds_the_journals_last_lines(story: Story) -> N
     assert any(line.startswith("run-failed status=69 error=") for line in said["data"]["lines"])
 
 
+def test_apprise_sends_the_same_from_the_host_that_has_a_url_of_its(
+    first: Host, second: Host, story: Story
+) -> None:
+    titles = [one.data["title"] for one in story.requests if one.path.startswith("/apprise/")]
+    assert titles == [json.loads(one.body)["title"] for one in story.alerts()]
+    there = f"find -L /opt/{NAME}/current/code -type d -name apprise -path '*site-packages*'"
+    assert second.check_output(there) and not first.check_output(there)
+
+
 def test_the_switch_hears_each_runs_start_end_and_failure(story: Story) -> None:
     ends: dict[str, list[str]] = {}
     for end, run in story.pings():
@@ -121,7 +130,9 @@ def test_the_doctor_finds_nothing_wrong_with_a_host_that_is_well(story: Story) -
     assert status == 0, said
     assert re.search(r"^ok +timer: active and enabled", said, re.M), said
     assert re.search(r"^ok +sandbox: an exposure of 1.1 of 10", said, re.M), said
-    assert re.search(r"^ok +secrets: ping_url, webhook_secret \(as hivetalk-scheduler\)", said, re.M), said
+    assert re.search(
+        r"^ok +secrets: alerts, ping_url, webhook_secret \(as hivetalk-scheduler\)", said, re.M
+    ), said
     assert re.search(r"^ok +destination journal:: socket", said, re.M), said
 
 
@@ -148,7 +159,7 @@ def test_what_tells_is_in_the_services_sandbox(second: Host, unit: str) -> None:
     assert (result.rc, result.stdout + result.stderr) == (0, "")
 
 
-def test_no_url_of_the_switch_is_in_a_unit_or_a_log(second: Host, story: Story) -> None:
+def test_no_secret_url_is_in_a_unit_or_a_log(second: Host, story: Story) -> None:
     found = second.run(f"grep -r 0a1b2c3d /etc/systemd /opt/{NAME} /etc/{NAME}")
     assert found.stdout == ""
     assert "0a1b2c3d" not in second.check_output("journalctl --no-pager --output=verbose")

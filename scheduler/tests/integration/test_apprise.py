@@ -7,6 +7,7 @@ import sys
 import time
 from pathlib import Path
 
+import nostr_sdk
 import pytest
 from aiohttp import web
 
@@ -14,9 +15,11 @@ from hivetalk_scheduler.config import Config
 from hivetalk_scheduler.destinations import create, label
 from hivetalk_scheduler.message import Answer
 from hivetalk_scheduler.notice import Subject, compose
+from tests.integration.test_relay import local_relay, stored
 from tests.integration.test_webhook import receiver
 from tests.messages import event, json_message
 
+__all__ = ["local_relay"]
 SCHEDULER = Path(__file__).parents[2]
 SHORT = Config(delivery_timeout=2)
 
@@ -49,6 +52,18 @@ async def test_an_alert_arrives() -> None:
         ((_, body),) = got.requests
     assert json.loads(body)["title"] == "x.service on host has failed"
     assert "last words" in json.loads(body)["message"]
+
+
+async def test_an_alert_reaches_somebody_on_nostr_in_private(local_relay: str) -> None:
+    """A relay as an alert's URL is refused; this is the way."""
+    sender, receiver_ = nostr_sdk.Keys.generate(), nostr_sdk.Keys.generate()
+    npub = receiver_.public_key().to_bech32()
+    url = f"nostr://{sender.secret_key().to_bech32()}/{npub}?mode=nip04&relay={local_relay}"
+    notice = compose("failed", "key", 0, 0, 1, Subject("host", "x.service", "1.0", "exit-code", "78"))
+    assert await create(url, Config()).tell(notice) == Answer("done", "taken")
+    (message,) = await stored(local_relay, kind=4)
+    text = nostr_sdk.nip04_decrypt(receiver_.secret_key(), sender.public_key(), message["content"])
+    assert "x.service on host has failed" in text and "has failed" not in message["content"]
 
 
 async def test_a_refusal_is_retried_and_its_words_hold_no_secret() -> None:
