@@ -87,7 +87,7 @@ def test_what_is_added_is_said_in_absolute_time_shown_moved_and_cancelled(
 @pytest.mark.parametrize(
     ("words", "says"),
     [
-        (("add", "n", "--start", "yesterday 10:00", "--for", "1 h"), "is past"),
+        (("add", "n", "--start", "yesterday 10:00", "--for", "1 h"), "--start 'yesterday 10:00' is past"),
         (("add", "n", "--start", "10/11 15:00", "--for", "1 h"), "may be"),
         (("add", "n", "--start", "in 2 hours", "--end", "in 1 hour"), "--end is not after the start"),
         (("add", "n", "--start", "in 2 hours"), "--help"),

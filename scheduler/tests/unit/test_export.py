@@ -65,3 +65,15 @@ def test_lines_end_and_fold_as_the_standard_has_it() -> None:
     data = written([{**row, "starts_at": NOW, "ends_at": NOW + SECOND}], NOW)
     assert data.count(b"\n") == data.count(b"\r\n") and max(map(len, data.split(b"\r\n"))) <= 75
     assert b"DESCRIPTION:a\\nb\r\n" in data
+
+
+def test_no_control_character_is_written() -> None:
+    row = {
+        "event_id": "7",
+        "name": "a\0\x1b[2J\x7fb",
+        "description": None,
+        "room_name": None,
+        "cancelled": False,
+    }
+    data = written([{**row, "starts_at": NOW, "ends_at": None}], NOW).decode()
+    assert "SUMMARY:a\ufffd\ufffd[2J\ufffdb" in data
