@@ -92,6 +92,7 @@ def test_there_was_something_to_remove(story: Story) -> None:
         f"/etc/{NAME}/paused",
         f"/etc/{NAME}/credentials/nostr_nsec.cred",
         f"/usr/local/bin/{NAME}",
+        f"/var/lib/{NAME}/metrics.prom",
         f"/etc/systemd/system/{NAME}.service",
         f"/etc/systemd/system/{NAME}-resume.timer",
         f"/var/lib/systemd/timers/stamp-{NAME}.timer",
