@@ -30,9 +30,7 @@ def rules(**given: Any) -> str:
     variables: dict[str, Any] = {"role_path": str(ROLE)}
     for file in ("defaults/main.yml", "vars/main.yml"):
         variables |= LOADER.load_from_file(str(ROLE / file), trusted_as_template=True)
-    lookup = (
-        f"{{{{ lookup('ansible.builtin.template', '{TOP}/templates/prometheus.rules.yml.j2') }}}}"
-    )
+    lookup = f"{{{{ lookup('ansible.builtin.template', '{TOP}/templates/prometheus.rules.yml.j2') }}}}"
     return str(Templar(loader=LOADER, variables=variables | given).template(trust_as_template(lookup)))
 
 
