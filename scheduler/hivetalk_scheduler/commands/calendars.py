@@ -3,9 +3,11 @@
 import argparse
 import json
 import sys
+from collections.abc import Callable
+from contextlib import ExitStack
 from typing import Any
 
-from hivetalk_scheduler import agenda, config, ics, log, moment, source
+from hivetalk_scheduler import agenda, config, ics, log, moment, progress, source
 from hivetalk_scheduler.agenda import Agenda
 from hivetalk_scheduler.commands.events import DAY, chosen
 from hivetalk_scheduler.console import Console
@@ -30,7 +32,8 @@ def import_(args: argparse.Namespace) -> int:
     data = source.load(args.source)
     calendar = args.calendar or (args.source if "://" in args.source else _path(args.source))
     book = Agenda(agenda.owner(args))
-    with book.transaction() as now:
+    with ExitStack() as after, book.transaction() as now:
+        after.callback(progress.clear)
         until = moment.parse(args.until or f"in {HORIZON} days", "--until", now)
         if not now < until.at <= now + FURTHEST * DAY:
             raise UsageError(
@@ -87,13 +90,12 @@ def _apply(book: Agenda, plan: Plan) -> list[tuple[Change, SchedulerError]]:
     return failed
 
 
-def _progress(word: str) -> Any:
-    """Tells on a terminal how many of how many are done."""
+def _progress(word: str) -> Callable[[int, int], None]:
+    """Tells how many of how many are done, where that is many."""
 
     def tell(number: int, total: int) -> None:
-        if sys.stderr.isatty() and total > 200 and number % 50 == 0:
-            end = "\r\x1b[K" if number + 50 >= total else ""
-            print(f"\r{word} {number} of {total}", end=end, file=sys.stderr, flush=True)
+        if total > 200 and number % 50 == 0:
+            progress.show(f"{word} {number} of {total}")
 
     return tell
 
