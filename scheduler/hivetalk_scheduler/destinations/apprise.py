@@ -55,7 +55,7 @@ class Apprise(Destination):
         return [
             ok(
                 "url",
-                f"Apprise reads it ({plugin.service_name}); test-event --in 75 --wait says if it arrives",
+                f"Apprise reads it ({plugin.service_name})",
             )
         ]
 

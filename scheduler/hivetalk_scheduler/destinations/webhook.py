@@ -98,7 +98,7 @@ class Webhook(Destination):
         except aiohttp.ClientResponseError as error:
             return [
                 *checks,
-                warning("answer", explain(error), "test-event --in 75 --wait says if it takes a POST"),
+                warning("answer", explain(error), "whether it takes a POST, only a POST tells"),
             ]
         except (aiohttp.ClientError, OSError, ValueError) as error:
             text = explain(error)
