@@ -55,7 +55,7 @@ def main() -> None:
     written = datetime.fromisoformat(re.findall('data-written="([^"]*)"', page)[0]) + timedelta(seconds=4)
     # A terminal of its own, so that there are colours.
     command = "script --quiet --command 'TERM=xterm hivetalk-scheduler status' /dev/null"
-    says = "$ hivetalk-scheduler status\n" + host.check_output(command).replace("\0", "")
+    says = "$ hivetalk-scheduler status\n" + host.check_output(command)
     TOUR.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory() as directory, chromium() as browser:
         file = Path(directory) / "status.html"
