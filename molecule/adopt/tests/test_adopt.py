@@ -88,8 +88,8 @@ def test_the_predecessor_is_recognised_and_replaced(host: Host, story: Story) ->
     assert timer["ActiveState"] == "active"
     service = properties(host, f"{NAME}.service")
     assert (service["User"], service.get("DropInPaths", "")) == (NAME, "")
-    assert service["Environment"].partition("=")[0] == "HIVETALK_SCHEDULER_RELEASE"
-    assert " " not in service["Environment"], "nothing of the predecessor's"
+    given = {word.partition("=")[0] for word in service["Environment"].split()}
+    assert given == {"HIVETALK_SCHEDULER_RELEASE", "HIVETALK_SCHEDULER_NAME"}, "nothing of the predecessor's"
 
 
 def test_nothing_is_missed_and_nothing_is_announced_twice(story: Story) -> None:
