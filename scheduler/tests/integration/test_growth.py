@@ -39,8 +39,62 @@ def test_what_a_run_looks_at_does_not_grow_with_history(url: str, owner: psycopg
     store = Store(connect(Config(database_url=url)), Clock())
     texts = sql.statements("queries")
     now = datetime.now(UTC)
+    parameters = parameters_of_all(now)
+    texts |= {name: text for name, text in sql.statements("console").items() if name in SHOWN}
+    for name in (
+        *SHOWN,
+        "look",
+        "catch",
+        "sweep",
+        "refresh",
+        "ahead",
+        "claim",
+        "complete",
+        "unshown",
+        "prune",
+    ):
+        # The sweep is the one that goes into the history; a limit bounds how far.
+        history = {"lower": now - timedelta(days=10), "limit": 500} if name == "sweep" else {}
+        touched = touched_by(store, texts[name], {**parameters, **history})
+        assert touched < 1000, f"{name} looks at {touched} rows"
+
+
+BURST = 5000
+
+
+def test_statistics_from_before_a_burst_cost_nothing(url: str, owner: psycopg.Connection) -> None:
+    """By them nothing is completed, and an index of it looks as if it held next to nothing."""
+    owner.execute(
+        "INSERT INTO events (name, start_time, end_time) SELECT 'm', t, t + interval '1 h' "
+        f"FROM generate_series(1, {BURST}), (SELECT now() - interval '1 min' AS t) AS x"
+    )
+    owner.execute(
+        "INSERT INTO hivetalk_scheduler.delivery (event_id, test, transition, due_at, destination, next_at, state) "
+        "SELECT id::text, false, 'live', start_time, 'journal:', start_time, 'pending' FROM events"
+    )
+    installed_long_ago(owner, "journal:")
+    owner.execute("ALTER TABLE hivetalk_scheduler.delivery SET (autovacuum_enabled = false)")
+    owner.execute("VACUUM ANALYZE")
+    owner.execute(
+        "UPDATE hivetalk_scheduler.delivery SET state = 'delivered', fired_at = due_at, "
+        "completed_at = clock_timestamp()"
+    )
+    store = Store(connect(Config(database_url=url)), Clock())
+    touched = touched_by(store, sql.statements("queries")["catch"], parameters_of_all(datetime.now(UTC)))
+    assert BURST <= touched < 20 * BURST, f"a catch looks at {touched} rows"
+
+
+def touched_by(store: Store, text: str, parameters: dict[str, Any]) -> int:
+    """The rows that one node of the statement's plan read at most."""
+    with store.transaction():
+        (row,) = store.connection.execute(f"EXPLAIN (ANALYZE, FORMAT JSON) {text}", parameters).fetchall()
+    return max(rows_touched(row["QUERY PLAN"][0]["Plan"]))
+
+
+def parameters_of_all(now: datetime) -> dict[str, Any]:
+    """What every statement may ask for, of a run at `now`."""
     window = {"lower": now - timedelta(days=1), "upper": now + timedelta(minutes=2), "now": now}
-    parameters = {
+    return {
         **window,
         "names": ["journal:"],
         "room_relays": True,
@@ -71,27 +125,6 @@ def test_what_a_run_looks_at_does_not_grow_with_history(url: str, owner: psycopg
         "n": 1,
         "run_up": 0.02,
     }
-    texts |= {name: text for name, text in sql.statements("console").items() if name in SHOWN}
-    for name in (
-        *SHOWN,
-        "look",
-        "catch",
-        "sweep",
-        "refresh",
-        "ahead",
-        "claim",
-        "complete",
-        "unshown",
-        "prune",
-    ):
-        # The sweep is the one that goes into the history; a limit bounds how far.
-        history = {"lower": now - timedelta(days=10), "limit": 500} if name == "sweep" else {}
-        with store.transaction():
-            (row,) = store.connection.execute(
-                f"EXPLAIN (ANALYZE, FORMAT JSON) {texts[name]}", {**parameters, **history}
-            ).fetchall()
-        touched = max(rows_touched(row["QUERY PLAN"][0]["Plan"]))
-        assert touched < 1000, f"{name} looks at {touched} rows"
 
 
 def rows_touched(plan: dict[str, Any]) -> Iterator[int]:
