@@ -18,7 +18,7 @@ INSERT = (
 )
 
 
-def test_every_host_is_a_row(first: Host, tmp_path: Path) -> None:
+def test_every_host_is_a_row(first: Host, second: Host, tmp_path: Path) -> None:
     application.query(first, INSERT)
     (tmp_path / "more.yml").write_text(
         f"hivetalk: {{hosts: {{{GONE}: {{ansible_connection: ssh, ansible_ssh_timeout: 5}}}}}}"
@@ -30,11 +30,14 @@ def test_every_host_is_a_row(first: Host, tmp_path: Path) -> None:
     columns = re.split(r"\s{2,}", head.strip())
     assert set(rows) == {FIRST, SECOND, GONE}
     assert rows[GONE][-1].startswith("unreachable: ") and "resolve" in rows[GONE][-1]
-    for name, word, counts in ((FIRST, "CRITICAL", ["1", "0", "1"]), (SECOND, "OK", ["0", "0", "0"])):
+    for name, host, word, counts in (
+        (FIRST, first, "CRITICAL", ["1", "0", "1"]),
+        (SECOND, second, "OK", ["0", "0", "0"]),
+    ):
         row = dict(zip(columns, rows[name], strict=False))
         assert row["IS"] == word
         assert row["TIMER"] == "active"
-        assert row["RELEASE"] == Path(first.check_output("readlink /opt/hivetalk-scheduler/current")).name
+        assert row["RELEASE"] == Path(host.check_output("readlink /opt/hivetalk-scheduler/current")).name
         assert re.fullmatch(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d", row["LAST RUN (UTC)"])
         assert re.fullmatch(r"\d\d:\d\d:\d\d|at work", row["NEXT"])
         assert [row["PENDING"], row["OVERDUE"], row["DEAD"]] == counts
