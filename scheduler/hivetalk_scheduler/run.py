@@ -63,7 +63,7 @@ def run(config: Config) -> None:
                 failed=counts["dead"] + counts["expired"],
             )
     upkeep.once()
-    if (config.metrics or config.status_page) and os.environ.get("STATE_DIRECTORY"):
+    if os.environ.get("STATE_DIRECTORY"):
         from hivetalk_scheduler import surfaces
 
         surfaces.write(config, store)

@@ -21,15 +21,20 @@ MODE = 0o644
 
 
 def write(config: Config, store: Store) -> None:
-    """Write each file that is wanted into the service's directory (systemd.exec(5), STATE_DIRECTORY)."""
+    """Write each file that is wanted into the service's directory (systemd.exec(5), STATE_DIRECTORY).
+
+    One that is no longer wanted is removed: it would show for ever how it was once.
+    """
     directory = Path(os.environ["STATE_DIRECTORY"])
     console = Console(config, store.connection)
     for setting, (name, module, function) in SURFACES.items():
-        if getattr(config, setting):
-            try:
+        try:
+            if getattr(config, setting):
                 replace(directory / name, getattr(import_module(module), function)(config, console))
-            except Exception as error:  # whatever it is, the announcements are made
-                log.warning("not-shown", file=name, error=f"{type(error).__name__}: {error}")
+            else:
+                (directory / name).unlink(missing_ok=True)
+        except Exception as error:  # whatever it is, the announcements are made
+            log.warning("not-shown", file=name, error=f"{type(error).__name__}: {error}")
 
 
 def replace(path: Path, text: str) -> None:

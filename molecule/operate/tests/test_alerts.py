@@ -35,7 +35,8 @@ class Story:
     def pings(self) -> list[tuple[str, str]]:
         """What follows the URL, and the run's id."""
         found = (
-            re.fullmatch(r"/ping/0a1b2c3d(/\w+)?\?rid=([0-9a-f-]{36})", one.path) for one in self.requests
+            re.fullmatch(r"/ping/tell-nobody-5190(/\w+)?\?rid=([0-9a-f-]{36})", one.path)
+            for one in self.requests
         )
         return [(one[1] or "", one[2]) for one in found if one]
 
@@ -160,6 +161,6 @@ def test_what_tells_is_in_the_services_sandbox(second: Host, unit: str) -> None:
 
 
 def test_no_secret_url_is_in_a_unit_or_a_log(second: Host, story: Story) -> None:
-    found = second.run(f"grep -r 0a1b2c3d /etc/systemd /opt/{NAME} /etc/{NAME}")
+    found = second.run(f"grep -r tell-nobody-5190 /etc/systemd /opt/{NAME} /etc/{NAME}")
     assert found.stdout == ""
-    assert "0a1b2c3d" not in second.check_output("journalctl --no-pager --output=verbose")
+    assert "tell-nobody-5190" not in second.check_output("journalctl --no-pager --output=verbose")

@@ -54,6 +54,13 @@ def test_nothing_is_written_unless_it_is_wanted_and_there_is_a_place(
     assert shown(directory) == []
 
 
+def test_what_is_no_longer_wanted_is_removed(url: str, directory: Path) -> None:
+    run(host.config(url, status_page=True))
+    assert shown(directory) == ["metrics.prom", "status.html"]
+    run(host.config(url, metrics=False))
+    assert shown(directory) == []
+
+
 def test_a_file_that_cannot_be_written_is_a_warning_and_the_run_completes(
     url: str, directory: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
