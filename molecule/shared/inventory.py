@@ -9,8 +9,17 @@ import yaml
 
 def variables(host: str) -> dict[str, Any]:
     """The variables of one host of this scenario, templates as they stand."""
+    return dict(_hivetalk()["hosts"][host])
+
+
+def common() -> dict[str, Any]:
+    """The variables of all its hosts, templates as they stand."""
+    return dict(_hivetalk()["vars"])
+
+
+def _hivetalk() -> dict[str, Any]:
     file = Path(os.environ["MOLECULE_SCENARIO_DIRECTORY"]) / "inventory/hosts.yml"
-    return dict(yaml.safe_load(file.read_text())["hivetalk"]["hosts"][host])
+    return dict(yaml.safe_load(file.read_text())["hivetalk"])
 
 
 def secret(name: str) -> str:

@@ -1,4 +1,4 @@
-"""The release before, this one, and back again, while meetings begin and end all the time."""
+"""The release before, this one on one host and on both, and back again, while meetings begin and end all the time."""
 
 import threading
 import time
@@ -12,11 +12,18 @@ from testinfra.host import Host
 
 from shared import application, inventory, playbook, project, receiver
 
-HOST, NAME = "hivetalk-upgrade", "hivetalk-scheduler"
+NAME = "hivetalk-scheduler"
+FIRST, SECOND = "hivetalk-upgrade-1", "hivetalk-upgrade-2"
+DATABASE = "hivetalk-upgrade-database"
 LASTS = 15
 """Seconds of a meeting; one is written about every second."""
 LATE = 15
 """Seconds after which an announcement would not be due to a hand-over but lost: more than an interval."""
+
+
+def current(name: str) -> str:
+    """The release that a host has."""
+    return Path(testinfra.get_host(f"podman://{name}").file(f"/opt/{NAME}/current").linked_to).name
 
 
 @dataclass
@@ -25,8 +32,8 @@ class Story:
 
     received: receiver.Receiver = field(repr=False)
     meetings: list[application.Meeting] = field(default_factory=list, repr=False)
-    current: list[str] = field(default_factory=list)
-    """The release after each of the steps."""
+    current: list[tuple[str, str]] = field(default_factory=list)
+    """The releases of both hosts after each of the steps."""
     steps: list[playbook.Result] = field(default_factory=list, repr=False)
     _done: threading.Event = field(default_factory=threading.Event, repr=False)
 
@@ -39,11 +46,11 @@ class Story:
             self.meetings.append(meeting)
             self._done.wait(0.7)
 
-    def step(self, host: Host, name: str, **where: Path) -> None:
-        """Run a playbook, and let meetings go by under the release that it leaves."""
-        self.steps.append(playbook.run(name, **where))
+    def step(self, name: str, *arguments: str, **where: Path) -> None:
+        """Run a playbook, and let meetings go by under the releases that it leaves."""
+        self.steps.append(playbook.run(name, *arguments, **where))
         assert self.steps[-1].status == 0, self.steps[-1].output
-        self.current.append(Path(host.file(f"/opt/{NAME}/current").linked_to).name)
+        self.current.append((current(FIRST), current(SECOND)))
         time.sleep(12)
 
     def end(self) -> None:
@@ -52,20 +59,25 @@ class Story:
         time.sleep(3 + LASTS + LATE)
 
 
+@pytest.fixture(scope="session")
+def database() -> Host:
+    """The host of the database that both share."""
+    return testinfra.get_host(f"podman://{DATABASE}")
+
+
 @pytest.fixture(scope="module")
-def story(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Story]:
+def story(database: Host, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Story]:
     what, top = project.previous(tmp_path_factory.mktemp("previous") / "project")
     print(f"\nthe release before is {what}")
-    host = testinfra.get_host(f"podman://{HOST}")
-    with receiver.running(inventory.variables(HOST)["hivetalk_scheduler_destinations"][0]) as received:
+    with receiver.running(inventory.common()["hivetalk_scheduler_destinations"][0]) as received:
         story = Story(received)
-        # The first deploy makes the tables.
-        story.step(host, "deploy", top=top)
-        writer = threading.Thread(target=story.write, args=[host])
+        story.step("deploy", top=top)
+        writer = threading.Thread(target=story.write, args=[database])
         writer.start()
         try:
-            story.step(host, "deploy")
-            story.step(host, "rollback")
+            story.step("deploy", f"--limit={FIRST}")
+            story.step("deploy")
+            story.step("rollback")
         finally:
             story.end()
             writer.join()
@@ -73,14 +85,35 @@ def story(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Story]:
 
 
 def test_each_step_changed_the_release_and_the_rollback_brought_the_first_back(story: Story) -> None:
-    before, after, back = story.current
-    assert before != after and back == before
-    assert story.steps[2].says(f"was at {after} and is at {before}")
+    before, after = story.current[1][::-1]
+    assert before != after
+    assert story.current == [(before, before), (after, before), (after, after), (before, before)]
+    assert story.steps[3].says(f"was at {after} and is at {before}")
 
 
-def test_the_runs_were_of_both_releases(host: Host, story: Story) -> None:
-    rows = application.query(host, "SELECT DISTINCT release FROM hivetalk_scheduler.run")
-    assert {row["release"] for row in rows} == set(story.current)
+def test_the_hosts_worked_side_by_side_under_different_releases(database: Host, story: Story) -> None:
+    after, before = story.current[1]
+    (both,) = application.query(
+        database,
+        "SELECT count(*) FILTER (WHERE release = :'before' AND host = :'second')::int AS before,"
+        " count(*) FILTER (WHERE release = :'after' AND host = :'first')::int AS after"
+        " FROM hivetalk_scheduler.run, (SELECT min(started_at) AS t FROM hivetalk_scheduler.run"
+        " WHERE release = :'after' AND host = :'first') AS x, (SELECT min(started_at) AS t"
+        " FROM hivetalk_scheduler.run WHERE release = :'after' AND host = :'second') AS y"
+        " WHERE started_at BETWEEN x.t AND y.t",
+        first=FIRST, second=SECOND, before=before, after=after,
+    )  # fmt: skip
+    assert both["before"] > 1 and both["after"] > 1, both
+
+
+def test_the_hosts_shared_the_work(database: Host, story: Story) -> None:
+    rows = application.query(
+        database,
+        "SELECT r.host, count(*)::int AS n FROM hivetalk_scheduler.delivery AS d"
+        " JOIN hivetalk_scheduler.run AS r ON r.id = d.claimed_by WHERE NOT d.test GROUP BY r.host",
+    )
+    print("\ndelivered:", rows)
+    assert {row["host"] for row in rows} == {FIRST, SECOND}
 
 
 def test_every_meeting_was_announced_once_at_its_start_and_once_at_its_end(story: Story) -> None:
@@ -102,15 +135,23 @@ def test_no_canary_reached_the_audience(story: Story) -> None:
     assert {one.data["data"]["event_id"] for one in story.received.requests} == ids
 
 
-def test_a_rollback_goes_to_a_named_release_and_refuses_one_that_is_not_there(
-    host: Host, story: Story
-) -> None:
-    before, after, _ = story.current
-    refused = playbook.run("rollback", "--extra-vars=hivetalk_scheduler_rollback_to=0.0.0-none")
+def test_the_databases_passwords_are_shown_nowhere(host: Host, story: Story) -> None:
+    for name in ("scheduler", "owner"):
+        password = inventory.secret(name)
+        assert not any(password in step.output for step in story.steps)
+        assert password not in host.check_output("journalctl --no-pager --output=verbose")
+        found = host.run(f"grep -rlF -f - /etc /opt/{NAME}/releases /run/systemd <<'E'\n{password}\nE")
+        assert found.stdout == ""
+
+
+def test_a_rollback_goes_to_a_named_release_and_refuses_one_that_is_not_there(story: Story) -> None:
+    after, before = story.current[1]
+    here = f"--limit={FIRST}"
+    refused = playbook.run("rollback", "--extra-vars=hivetalk_scheduler_rollback_to=0.0.0-none", here)
     assert refused.status != 0
     assert refused.says("the release 0.0.0-none is not on this host; there are"), refused.output
     assert before in refused.output and after in refused.output
-    assert host.file(f"/opt/{NAME}/current").linked_to.endswith(before)
-    named = playbook.run("rollback", f"--extra-vars=hivetalk_scheduler_rollback_to={after}")
+    assert current(FIRST) == before
+    named = playbook.run("rollback", f"--extra-vars=hivetalk_scheduler_rollback_to={after}", here)
     assert named.status == 0, named.output
-    assert host.file(f"/opt/{NAME}/current").linked_to.endswith(after)
+    assert (current(FIRST), current(SECOND)) == (after, before)
