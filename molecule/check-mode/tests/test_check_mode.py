@@ -1,4 +1,4 @@
-"""``--check --diff`` on a fresh host, and of another setting on a deployed one."""
+"""``--check --diff`` on a fresh host, which is then deployed in parts, and of another setting on a deployed one."""
 
 import re
 from dataclasses import dataclass, field
@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 import pytest
 from testinfra.host import Host
 
-from shared import files, playbook
+from shared import application, files, playbook
 
 NAME = "hivetalk-scheduler"
 NOT_OURS = (
@@ -32,7 +32,10 @@ class Story:
     before: set[str] = field(default_factory=set, repr=False)
     fresh: playbook.Result | None = None
     after: set[str] = field(default_factory=set, repr=False)
+    with_database: set[str] = field(default_factory=set, repr=False)
+    databases: list[str] = field(default_factory=list)
     deployed: set[str] = field(default_factory=set, repr=False)
+    whole: playbook.Result | None = None
     changed: playbook.Result | None = None
     checked: set[str] = field(default_factory=set, repr=False)
 
@@ -49,8 +52,17 @@ def story(host: Host) -> Story:
     story = Story(before=state(host))
     story.fresh = playbook.run("deploy", "--check", "--diff")
     story.after = state(host)
-    assert playbook.run("deploy").status == 0
+    for part in ("database", "release"):
+        done = playbook.run("deploy", f"--tags={part}")
+        assert done.status == 0, done.output
+        if part == "database":
+            story.with_database = state(host)
+            story.databases = [
+                row["name"]
+                for row in application.query(host, "SELECT datname AS name FROM pg_database", "postgres")
+            ]
     story.deployed = state(host)
+    story.whole = playbook.run("deploy")
     story.changed = playbook.run("deploy", "--check", "--diff", *CHANGE)
     story.checked = state(host)
     return story
@@ -69,8 +81,14 @@ def test_a_check_of_a_fresh_host_says_what_would_change_and_changes_nothing(stor
     assert story.before ^ story.after == set()
 
 
-def test_the_deploy_that_was_checked_works(story: Story) -> None:
-    brought = {line.split()[0] for line in story.deployed - story.after}
+def test_the_database_alone_brings_no_scheduler(story: Story) -> None:
+    assert "hivetalk" in story.databases
+    assert not [line for line in story.with_database - story.after if NAME in line]
+
+
+def test_the_release_alone_brings_the_rest_and_the_whole_finds_nothing_to_do(story: Story) -> None:
+    assert changes(story.whole) == 0
+    brought = {line.split()[0] for line in story.deployed - story.with_database}
     assert {f"/etc/systemd/system/{NAME}.timer", f"{NAME}.timer", f"/opt/{NAME}/current"} <= brought
 
 
