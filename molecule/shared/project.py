@@ -23,8 +23,8 @@ def copy(to: Path, file: str, old: str, new: str) -> Path:
 
 
 def previous(to: Path) -> tuple[str, Path]:
-    """What was released last: the newest tag, or these sources under an older version where there is none."""
-    tag = _git("describe", "--tags", "--abbrev=0").strip()
+    """What was released last: the newest tag before this commit, or these sources under an older version."""
+    tag = _git("describe", "--tags", "--abbrev=0", "HEAD^").strip()
     if not tag:
         file = "scheduler/hivetalk_scheduler/__init__.py"
         version = (_TOP / file).read_text().split('__version__ = "')[1].split('"')[0]

@@ -7,7 +7,7 @@ only itself; each has a time limit, since a recurrence rule can ask for more tha
 import re
 from collections.abc import Callable
 from contextlib import suppress
-from datetime import UTC, datetime, tzinfo
+from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Any, NamedTuple
 
 from hivetalk_scheduler import clock
@@ -203,6 +203,8 @@ def _check(event: Any) -> None:
     for name in ("UID", "DTSTART"):
         if not isinstance(event.get(name), (str if name == "UID" else object)) or not event.get(name):
             raise Unsound(f"{name} is missing, or there are several")
+    if "\0" in event["UID"]:
+        raise Unsound("UID holds a NUL, which no text in a database has")
     for name in ("DTSTART", "DTEND", "RECURRENCE-ID", "RDATE", "EXDATE"):
         value = event.get(name, [])
         for part in value if isinstance(value, list) else [value]:
@@ -217,6 +219,8 @@ def _check(event: Any) -> None:
         start, end = instant(event.DTSTART, UTC), instant(event.DTEND, UTC)
         if end < start:
             raise Unsound("DTEND is before DTSTART")
+    if "DURATION" in event and event["DURATION"].dt < timedelta(0):
+        raise Unsound("DURATION is negative")
     rules = event.get("RRULE", [])
     for rule in rules if isinstance(rules, list) else [rules]:
         if {"SECONDLY", "MINUTELY"} & set(rule.get("FREQ", [])):

@@ -21,6 +21,7 @@ def unfold(uid: str, group: list[Any], now: int, until: int, zone: tzinfo, withd
     import icalendar
     import recurring_ical_events
 
+    _one_master(group)
     calendar = icalendar.Calendar()
     if isinstance(zone, ZoneInfo):
         # So that a rule in UTC, as Google writes them, follows the calendar's clocks.
@@ -47,6 +48,15 @@ def unfold(uid: str, group: list[Any], now: int, until: int, zone: tzinfo, withd
         meeting = _meeting(uid, occurrence, group, recurs, zone, withdrawn)
         found.setdefault(meeting.recurrence, meeting)
     return list(found.values())
+
+
+def _one_master(group: list[Any]) -> None:
+    """Of several of one UID the highest SEQUENCE counts (RFC 5545, 3.8.7.4); raises Unsound if that says nothing."""
+    masters = [event for event in group if "RECURRENCE-ID" not in event]
+    newest = max((int(event.get("SEQUENCE", 0)) for event in masters), default=0)
+    several = {event.to_ical() for event in masters if int(event.get("SEQUENCE", 0)) == newest}
+    if len(several) > 1:
+        raise Unsound(f"its UID is that of {len(several)} meetings; give each one of its own")
 
 
 def _meeting(

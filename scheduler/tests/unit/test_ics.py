@@ -167,6 +167,7 @@ def test_a_zone_that_the_calendar_defines_itself() -> None:
         "DTSTART:20261124T150000Z\nRRULE:FREQ=MINUTELY": "MINUTELY",
         "DTSTART:20261124T150000Z\nDURATION:P99999999999D": "DURATION",
         "DTSTART:20261124T150000Z\nDTEND:20261124T140000Z": "DTEND is before DTSTART",
+        "DTSTART:20261124T150000Z\nDURATION:-PT1H": "DURATION is negative",
         "DTSTART:20261124T150000Z\nDTSTART:20261125T150000Z": "DTSTART",
         "DTSTART:20261124T150000Z\nthis is no line": "a line",
         "SUMMARY:no start": "DTSTART is missing",
@@ -178,6 +179,18 @@ def test_a_bad_event_costs_only_itself_and_is_named(lines: str, says: str) -> No
     assert [m.uid for m in found.meetings] == ["b"]
     ((uid, name, reason),) = found.problems
     assert (uid, name[0]) == ("a", "x") and says in reason and reason
+
+
+def test_two_meetings_of_one_uid_are_told_and_the_same_one_twice_is_one() -> None:
+    one, other = (BASE + f"DTSTART:20261124T{hour}0000Z\nDURATION:PT1H" for hour in (15, 18))
+    assert "its UID is that of 2 meetings" in why(calendar(one, other))
+    assert spans(calendar(one, one)) == ["2026-11-24T15:00 24T16:00"]
+
+
+def test_a_uid_with_a_nul_costs_only_its_own() -> None:
+    bad = "UID:a\0b@hivetalk-scheduler\nSUMMARY:x\nDTSTART:20261124T150000Z\nDURATION:PT5M"
+    found = read(calendar(bad, BASE.replace("UID:a", "UID:b") + "DTSTART:20261124T150000Z\nDURATION:PT5M"))
+    assert [m.uid for m in found.meetings] == ["b"] and "NUL" in found.problems[0].why
 
 
 def test_a_bad_override_takes_its_whole_series_along() -> None:
