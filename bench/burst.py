@@ -13,8 +13,14 @@ from bench.place import CACHE, HERE, say
 from bench.postgres import Server
 from bench.program import once, running
 
-NODE = {"BENCH_NODE_MODULES": str(CACHE / "peers-node/node_modules")}
+_NODE_MODULES = CACHE / "peers-node/node_modules"
+NODE = {"BENCH_NODE_MODULES": str(_NODE_MODULES)}
 _PYTHON = CACHE / "peers/bin/python"
+
+
+def installed(file: str) -> bool:
+    """Whether the peer of a program in peers/ is there: those from npm need npm."""
+    return not file.endswith(".mjs") or _NODE_MODULES.exists()
 
 
 @dataclass(frozen=True)
@@ -30,7 +36,7 @@ class Peer:
     def command(self, server: Server, database: str, what: str, argument: object) -> list[str | Path]:
         """The command line (see peers/protocol.py)."""
         if self.file.endswith(".mjs"):
-            node = next((CACHE / "peers-node/node_modules").glob("node-linux-*/bin/node"))
+            node = next(_NODE_MODULES.glob("node-linux-*/bin/node"))
             return [node, HERE / "peers" / self.file, what, server.tcp(database), str(argument)]
         return [_PYTHON, HERE / "peers" / self.file, what, server.url(database), str(argument)]
 
@@ -123,7 +129,7 @@ def measure(server: Server, quick: bool) -> dict[str, Any]:
                 samples.setdefault(name, []).append(of_ours(server, number, caught))
                 say(f"burst {number}, round {turn + 1}: {name}: {samples[name][-1]['rate']:,.0f}/s")
             for peer in PEERS:
-                if peer.most < number and (turn or number > 20_000):
+                if not installed(peer.file) or (peer.most < number and (turn or number > 20_000)):
                     continue
                 some = min(number, peer.most)
                 samples.setdefault(peer.name, []).append(of_peer(server, peer, some))

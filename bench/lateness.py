@@ -85,6 +85,8 @@ def _beside(
         with contextlib.ExitStack() as stack:
             started = []
             for name, (file, verb) in peers.items():
+                if not burst.installed(file):
+                    continue
                 peer = _Peer(server, name, file, verb, plan)
                 started.append((peer, stack.enter_context(peer.running)))
             for _, program in started:

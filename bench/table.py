@@ -30,10 +30,11 @@ def _burst(found: Found) -> str:
     parts = []
     for number, systems in found.items():
         loop = systems["ideal loop, lease (raw c)"]["rate"]
-        best = systems["graphile-worker at its best"]["rate"]
+        best = systems.get("graphile-worker at its best", {}).get("rate")
         rows = [
             [name + (f" ({one['number']:,.0f} jobs)" if one.get("number", int(number)) != int(number) else ""),
-             f"{one['rate']:,.0f}", f"{one['rate'] / loop:.2f}", f"{one['rate'] / best:.2f}", f"{one['seconds']:.2f}",
+             f"{one['rate']:,.0f}", f"{one['rate'] / loop:.2f}", f"{one['rate'] / best:.2f}" if best else "-",
+             f"{one['seconds']:.2f}",
              f"{one['cpu'] / one.get('number', int(number)) * 1e6:,.0f}", f"{one['peak_mb']:,.0f}"]
             for name, one in systems.items()
         ]  # fmt: skip
