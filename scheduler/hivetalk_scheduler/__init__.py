@@ -1,3 +1,3 @@
 """Announces meetings that PostgreSQL holds, each on its second."""
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
