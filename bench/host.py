@@ -12,6 +12,9 @@ HOSTS = {
     "ours, the defaults (jitter 5 s)": "hivetalk-bench-default",
     "ours, jitter 0": "hivetalk-bench-exact",
 }
+"""Those that write to the journal."""
+SENDER = "hivetalk-bench-sender"
+"""The one with the defaults that sends to a relay and a webhook of this machine's."""
 _ENVIRONMENT = {
     "ANSIBLE_CONFIG": str(TOP / "ansible.cfg"),
     "ANSIBLE_ROLES_PATH": str(TOP / "roles"),
@@ -20,23 +23,26 @@ _ENVIRONMENT = {
 }
 
 
-def _play(playbook: str) -> None:
-    once(["ansible-playbook", "-i", HERE / "inventory", TOP / playbook], _ENVIRONMENT)
-
-
 @contextmanager
-def deployed() -> Iterator[None]:
-    """Create both hosts and deploy to them; remove them at the end."""
+def deployed(*hosts: str) -> Iterator[None]:
+    """Create these hosts and deploy to them; remove them at the end."""
+
+    def play(playbook: str) -> None:
+        once(
+            ["ansible-playbook", "-i", HERE / "inventory", "--limit", ",".join(hosts), TOP / playbook],
+            _ENVIRONMENT,
+        )
+
     (CACHE / "log").mkdir(parents=True, exist_ok=True)
-    _play("molecule/shared/destroy.yml")
+    play("molecule/shared/destroy.yml")
     try:
-        say("lateness: two hosts are created and deployed to")
-        _play("molecule/shared/create.yml")
-        _play("molecule/shared/prepare.yml")
-        _play("playbooks/deploy.yml")
+        say(f"{', '.join(hosts)}: created and deployed to")
+        play("molecule/shared/create.yml")
+        play("molecule/shared/prepare.yml")
+        play("playbooks/deploy.yml")
         yield
     finally:
-        _play("molecule/shared/destroy.yml")
+        play("molecule/shared/destroy.yml")
 
 
 def inside(host: str, *command: str) -> str:
@@ -63,10 +69,11 @@ def _psql(host: str, sql: str) -> str:
 
 
 def schedule(host: str, instants: Sequence[int]) -> None:
-    """A meeting at each instant (microseconds since the epoch)."""
+    """A meeting at each instant (microseconds since the epoch), which is its name."""
     _psql(
         host,
-        "INSERT INTO events (name, start_time, room_name) SELECT 'Meeting', to_timestamp(t::numeric / 1000000), 'bench'"
+        "INSERT INTO events (name, identifier, start_time, room_name)"
+        " SELECT t::text, t::text, to_timestamp(t::numeric / 1000000), 'bench'"
         f" FROM unnest('{{{','.join(map(str, instants))}}}'::bigint[]) AS t",
     )
 

@@ -105,7 +105,7 @@ def measure(server: Server, quick: bool) -> dict[str, Any]:
     if quick:
         return _quick(server)
     found: dict[str, Any] = {}
-    with host.deployed():
+    with host.deployed(*host.HOSTS.values()):
         plan = (300, time.time() + 75, 300.0)
         wanted = {name: instants(*plan) for name in host.HOSTS}
         for name, container in host.HOSTS.items():

@@ -37,8 +37,8 @@ Posted to a local receiver in a process of its own, 16 at once. The bare client 
 at once; it neither reads a database nor records.""",
     "receipt": """\
 How long after its due time the announcement of a meeting has arrived: a relay judges the event, a webhook has
-the whole request, each in a process of its own on this host. 300 meetings at random milliseconds, each to
-both; a loop starts the runs as systemd does.""",
+the whole request, each in a process of its own on this machine. 300 meetings at random milliseconds over five
+minutes, each to both, from a container with a real systemd, deployed with the defaults (jitter 5 s).""",
     "backlog": "One process, the deliveries caught ahead, PostgreSQL's defaults: the peak of its memory.",
     "idle": """\
 A run that finds nothing due before the next one: the whole process, median of 20. The floor imports

@@ -1,5 +1,6 @@
-"""A fast HTTP receiver in a process of its own: reads the body, answers 204. Says ``ready URL``; with ``--times``,
-for each meeting ``NAME TIME``, the microsecond since the epoch at which the request was there."""
+"""A fast HTTP receiver in a process of its own, at ``HOST PORT`` if given: reads the body, answers 204. Says
+``ready URL``; with ``--times``, for each meeting ``NAME TIME``, the microsecond since the epoch at which the request
+was there."""
 
 import asyncio
 import json
@@ -26,8 +27,9 @@ async def main() -> None:
     application.router.add_post("/hook", _note if "--times" in sys.argv else _take)
     runner = web.AppRunner(application, access_log=None)
     await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    print(f"ready http://127.0.0.1:{runner.addresses[0][1]}/hook", flush=True)
+    host, port = [word for word in sys.argv[1:] if word != "--times"] or ("127.0.0.1", "0")
+    await web.TCPSite(runner, host, int(port)).start()
+    print(f"ready http://{host}:{runner.addresses[0][1]}/hook", flush=True)
     await asyncio.sleep(86_400)
 
 

@@ -1,5 +1,6 @@
-"""A relay in a process of its own: nostr-sdk's LocalRelay without a limit on its rate. Says ``ready URL``; with
-``--times``, for each meeting ``TITLE TIME``, the microsecond since the epoch at which the relay judged its event."""
+"""A relay in a process of its own: nostr-sdk's LocalRelay without a limit on its rate, at ``HOST PORT`` if given. Says
+``ready URL``; with ``--times``, for each meeting ``TITLE TIME``, the microsecond since the epoch at which the relay
+judged its event."""
 
 import asyncio
 import sys
@@ -23,6 +24,9 @@ async def main() -> None:
     if "--times" in sys.argv:
         nostr_sdk.uniffi_set_event_loop(asyncio.get_running_loop())
         builder = builder.write_policy(_Note())
+    place = [word for word in sys.argv[1:] if word != "--times"]
+    if place:
+        builder = builder.addr(place[0]).port(int(place[1]))
     relay = builder.build()
     await relay.run()
     print(f"ready {await relay.url()}", flush=True)
