@@ -240,7 +240,7 @@ def _bad_texts(config: Config) -> list[str]:
         )
     if config.room_relays not in ("public", "any", "none"):
         problems.append(f"room_relays is {config.room_relays!r}: it takes public, any or none")
-    problems += _bad_database_url(config.database_url)
+    problems += bad_database_url(config.database_url)
     for name, given in (("destinations", config.destinations), ("alerts", config.alerts)):
         secret: tuple[str, ...] = getattr(config.secrets, name)
         for url in (*given, *secret):
@@ -253,18 +253,21 @@ def _bad_texts(config: Config) -> list[str]:
     return problems
 
 
-def _bad_database_url(url: str) -> list[str]:
-    """What can be seen without libpq, which the controller need not have (PostgreSQL manual, 34.1.1.2)."""
-    match = re.fullmatch(r"postgres(?:ql)?://(?:([^/?#]*)@)?([^/?#@]*)(/[^?#]*)?(?:\?([^#]*))?", url)
+def bad_database_url(url: str, name: str = "database", where: str = "the credential ") -> list[str]:
+    """What can be seen without libpq, which the controller need not have (PostgreSQL manual, 34.1.1.2).
+
+    name: of the setting, without "_url". where: its password belongs.
+    """
+    match = re.fullmatch(r"postgres(?:ql)?://(?:([^/?#@]*)@)?([^/?#@]*)(/[^?#]*)?(?:\?([^#]*))?", url)
     if match is None:
-        return ["database_url: it takes postgresql://[USER@][HOST[:PORT][,...]]/DATABASE[?PARAMETERS]"]
+        return [f"{name}_url: it takes postgresql://[USER@][HOST[:PORT][,...]]/DATABASE[?PARAMETERS]"]
     user, hosts, _, parameters = match.groups(default="")
     problems = []
     if ":" in user or "password=" in parameters:
-        problems.append("database_url contains a password: put it in the credential database_password")
+        problems.append(f"{name}_url contains a password: put it in {where}{name}_password")
     for host in hosts.split(","):
         if not re.fullmatch(r"(\[[0-9A-Fa-f:.%]+\]|[^\[\]:]*)(:\d{1,5})?", host):
-            problems.append(f"database_url: {host!r} is not HOST or HOST:PORT")
+            problems.append(f"{name}_url: {host!r} is not HOST or HOST:PORT")
     return problems
 
 

@@ -1,5 +1,5 @@
 """Checks the roles' variables on the controller, before any host changes; prints one problem a line, or without any, as
-JSON, the version, the code and the lock that the host needs (archive.py makes it).
+JSON, the version, the code and the lock that the host needs (archive.py makes it), and the user of database_url.
 
 Arguments: the roles' argument_specs.yml. Standard input: JSON with ``variables`` (each that begins with a
 role's prefix), ``toml`` (the rendered config.toml) and ``target`` (the project's directory, what probe.py has said, the
@@ -14,7 +14,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 import yaml
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
@@ -77,8 +77,8 @@ def unfit_texts(variables: dict[str, Any]) -> Iterator[str]:
             yield f"{variable} contains a backslash, which a unit cannot hold there: write it without"
     yield from unfit_limits(variables)
     admin = variables.get("hivetalk_database_admin_url", "")
-    if urlsplit(admin).password is not None or "password=" in admin:
-        yield "hivetalk_database_admin_url contains a password: put it in hivetalk_database_admin_password"
+    if admin:
+        yield from config.bad_database_url(admin, "hivetalk_database_admin", "")
 
 
 def unfit_limits(variables: dict[str, Any]) -> Iterator[str]:
@@ -123,6 +123,18 @@ def misfits(toml: str, variables: dict[str, Any]) -> Iterator[str]:
             yield str(error).replace("the credential ", PREFIX)
 
 
+def database_user(url: str) -> str:
+    """Whom libpq logs in as: a parameter of that name counts for more than what stands before the host, since it
+    comes later. Empty: the system's user."""
+    address, _, query = url.partition("?")
+    found = address.partition("://")[2].partition("/")[0].rpartition("@")[0]
+    for parameter in query.split("&"):
+        name, _, value = parameter.partition("=")
+        if unquote(name) == "user":
+            found = value
+    return unquote(found)
+
+
 def lock_for(variables: dict[str, Any]) -> str:
     """Which of requirements/*.lock the host needs: Apprise only goes where a URL is of another scheme than our own."""
     kinds = ("destinations", "secret_destinations", "alerts", "secret_alerts")
@@ -143,7 +155,8 @@ def main() -> None:
     if host:
         lock = lock_for(given["variables"])
         version, code = archive.names(Path(project), [host["python"], host["machine"], interpreter], lock)
-        print(json.dumps({"version": version, "code": code, "lock": lock}))
+        user = database_user(given["variables"][PREFIX + "database_url"])
+        print(json.dumps({"version": version, "code": code, "lock": lock, "database_user": user}))
 
 
 if __name__ == "__main__":

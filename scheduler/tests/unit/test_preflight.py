@@ -78,6 +78,15 @@ def test_limits_that_systemd_can_read_have_no_problem() -> None:
             {"hivetalk_database_admin_url": "postgresql://u:pw@h/d"},
             "put it in hivetalk_database_admin_password",
         ),
+        (
+            {"hivetalk_database_admin_url": "mysql://h/d"},
+            "hivetalk_database_admin_url: it takes postgresql://",
+        ),
+        (
+            {"hivetalk_database_admin_url": "postgresql://[::1/d"},
+            "hivetalk_database_admin_url: '[::1' is not",
+        ),
+        ({"database_url": "postgresql://u@v@h/d"}, "hivetalk_scheduler_database_url: it takes postgresql://"),
         ({"nostr_nsec": "nsec1nonsense"}, "hivetalk_scheduler_nostr_nsec is not an nsec"),
         ({"webhook_secret": "whsec_!"}, "hivetalk_scheduler_webhook_secret is not base64"),
         ({"name": "a b"}, "hivetalk_scheduler_name is 'a b'"),
