@@ -245,7 +245,10 @@ class Store:
         self._all("recover", name=name)
 
     def prune(self, retention: int, limit: int) -> dict[str, int]:
-        """Delete up to `limit` rows of each table that ended more than `retention` seconds ago."""
+        """Delete up to `limit` rows of each table that ended more than `retention` seconds ago; returns how many.
+
+        A destination that nothing waits for, and whose rest is over, counts as failing no more.
+        """
         found: dict[str, int] = self._all("prune", retention=retention, limit=limit)[0]
         return found
 

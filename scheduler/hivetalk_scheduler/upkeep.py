@@ -16,7 +16,7 @@ class Upkeep:
         """Deliveries; None before it was done."""
 
     def once(self) -> None:
-        """Show the application what it could not take before, and prune what ended long ago, unless it is done."""
+        """Show the application what it could not take before, and forget what is over, unless it is done."""
         if self.pruned is not None:
             return
         with self._store.transaction():

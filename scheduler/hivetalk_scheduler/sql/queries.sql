@@ -256,6 +256,8 @@ UPDATE hivetalk_scheduler.destination SET failures = 0, probe_at = NULL WHERE na
 
 -- name: prune
 -- In small batches, so that no run is long and autovacuum keeps up. statement_timestamp() is stable, so an index serves.
+-- A destination that nothing waits for begins anew when its rest is over: nobody tries it, so it would fail for ever. Its
+-- row stays, for its origin; one that another run is writing at this moment is left to the next run.
 WITH deliveries AS (
     DELETE FROM hivetalk_scheduler.delivery WHERE id IN (
         SELECT id FROM hivetalk_scheduler.delivery
@@ -280,7 +282,13 @@ tests AS (
     DELETE FROM hivetalk_scheduler.test_event WHERE event_id IN (
         SELECT event_id FROM hivetalk_scheduler.test_event
          WHERE ends_at < statement_timestamp() - make_interval(secs => %(retention)s) LIMIT %(limit)s)
-    RETURNING 1)
+    RETURNING 1),
+rests AS (
+    UPDATE hivetalk_scheduler.destination SET failures = 0, probe_at = NULL WHERE name IN (
+        SELECT r.name FROM hivetalk_scheduler.destination AS r
+         WHERE r.probe_at < statement_timestamp() AND r.name NOT IN (
+               SELECT d.destination FROM hivetalk_scheduler.delivery AS d WHERE d.state = 'pending')
+           FOR UPDATE OF r SKIP LOCKED))
 SELECT (SELECT count(*) FROM deliveries) AS deliveries, (SELECT count(*) FROM payloads) AS payloads,
        (SELECT count(*) FROM runs) AS runs, (SELECT count(*) FROM tests) AS tests
 
