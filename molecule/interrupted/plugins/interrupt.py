@@ -1,4 +1,6 @@
-"""Kills ansible-playbook, as a power cut would, when a task has done its part that INTERRUPTED does not name yet."""
+"""Kills ansible-playbook, as a power cut would, when a task has done its part: the one that INTERRUPT_AFTER names, or
+the first that INTERRUPTED does not name yet.
+"""
 
 import json
 import os
@@ -10,7 +12,7 @@ DOCUMENTATION = """
 name: interrupt
 type: aggregate
 short_description: kills ansible-playbook after a task
-description: For the scenario interrupted.
+description: For the scenarios interrupted and remove.
 """
 LOCK = "Take the lock of this host"
 IDLE = {"assert", "debug", "fail", "include_tasks", "set_fact", "stat", "validate_argument_spec"}
@@ -26,7 +28,8 @@ class CallbackModule(CallbackBase):
 
     def __init__(self) -> None:
         super().__init__()
-        self._known = json.loads(os.environ["INTERRUPTED"])
+        self._known = json.loads(os.environ.get("INTERRUPTED", "[]"))
+        self._after = os.environ.get("INTERRUPT_AFTER")
         self._locked = False
 
     def v2_runner_on_ok(self, result: CallbackTaskResult) -> None:
@@ -34,6 +37,7 @@ class CallbackModule(CallbackBase):
         name = result.task.get_name().rpartition(" : ")[2]
         # Before that, nothing changes.
         self._locked |= name == LOCK
-        if self._locked and name not in self._known and result.task.action.rpartition(".")[2] not in IDLE:
+        new = name not in self._known and result.task.action.rpartition(".")[2] not in IDLE
+        if self._locked and (name == self._after if self._after else new):
             os.write(1, f"interrupted after: {name}\n".encode())
             os._exit(9)

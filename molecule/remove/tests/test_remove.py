@@ -1,7 +1,9 @@
-"""Deployed, paused, removed; deployed again, removed and purged: what is on the host each time."""
+"""Deployed, paused, removed; deployed again and purged; half deployed and purged: what is on the host each time."""
 
+import os
 import time
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import pytest
 from testinfra.host import Host
@@ -51,11 +53,29 @@ class Story:
     purged: set[str] = field(default_factory=set, repr=False)
     said: str = field(default="", repr=False)
     again: str = field(default="", repr=False)
+    half: set[str] = field(default_factory=set, repr=False)
+    schema: list[dict[str, object]] = field(default_factory=list)
+    cleared: set[str] = field(default_factory=set, repr=False)
 
 
 def delivered(host: Host, meeting: application.Meeting) -> list[str]:
     """The states of a meeting's deliveries."""
     return [row["state"] for row in application.deliveries(host, meeting.id)]
+
+
+def half_deploy(host: Host) -> None:
+    """A first deploy that is killed between the installation of its release and the switch to it."""
+    plugins = Path(os.environ["MOLECULE_SCENARIO_DIRECTORY"]).parent / "interrupted/plugins"
+    killed = playbook.run(
+        "deploy",
+        environment={
+            "ANSIBLE_CALLBACK_PLUGINS": str(plugins),
+            "ANSIBLE_CALLBACKS_ENABLED": "interrupt",
+            "INTERRUPT_AFTER": "Migrate the scheduler's schema",
+        },
+    )
+    assert killed.status == 9, killed.output
+    host.check_output(f"systemctl stop {NAME}-deploy")
 
 
 @pytest.fixture(scope="module")
@@ -82,6 +102,11 @@ def story(host: Host) -> Story:
     run("deploy")
     run("remove", "--extra-vars=hivetalk_scheduler_purge=true")
     story.purged = files.listing(host, "/", without=NOT_OURS)
+    half_deploy(host)
+    story.half = files.listing(host, "/", without=NOT_OURS)
+    story.schema = application.query(host, SCHEMA)
+    run("remove", "--extra-vars=hivetalk_scheduler_purge=true")
+    story.cleared = files.listing(host, "/", without=NOT_OURS)
     return story
 
 
@@ -129,3 +154,11 @@ def test_a_purge_takes_the_data_and_the_role_and_leaves_the_application_its_own(
     assert roles(host) == {"postgres"}
     assert len(application.query(host, "SELECT id FROM events")) == 1
     assert story.purged ^ story.before == set()
+
+
+def test_a_first_deploy_that_broke_off_is_removed_as_well(host: Host, story: Story) -> None:
+    brought = {line.split()[0] for line in story.half - story.purged}
+    assert f"/opt/{NAME}/releases" in brought
+    assert not {f"/opt/{NAME}/current", f"/etc/systemd/system/{NAME}.timer"} & brought
+    assert story.schema == [{"there": True}]
+    assert story.cleared ^ story.purged == set()
