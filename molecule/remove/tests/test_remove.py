@@ -20,6 +20,8 @@ NOT_OURS = (
     "/var/lib/postgresql",
     # The journal, and what its rotation leaves.
     "/var/log",
+    # Where Ansible's own modules run from.
+    "/root/.ansible",
     # The host's own key, which systemd makes when a secret is first encrypted; others may use it meanwhile.
     "/var/lib/systemd/credential.secret",
     # Copies that userdel and useradd make of the files before.
