@@ -10,6 +10,8 @@ import time
 
 LOOK = 0.5
 """Seconds between two looks."""
+SIGN = 60
+"""Seconds between two signs of life to the lock of this host, which ends without any (tasks/lock.yml)."""
 CRASHES = 2
 """Failed runs after which the release is given up: one may be bad luck, and systemd has then tried again."""
 
@@ -43,7 +45,13 @@ def main(name: str) -> None:
     )
     give_up = began + canary["patience_s"]
     failed: set[str] = set()
+    sign = began
     while True:
+        if time.time() >= sign:
+            # Without an answer: whoever has ended the lock may have had a reason.
+            command = ["systemctl", "kill", "--signal=USR1", f"{name}-deploy.service"]
+            subprocess.run(command, capture_output=True)  # noqa: S603 - our own words, no shell
+            sign = time.time() + SIGN
         now = state(service)
         delivered = [line for line in said(*journal).splitlines() if line.startswith("delivered ")]
         if any(f"event={canary['event_id']} " in line for line in delivered):

@@ -1,4 +1,4 @@
-"""What the playbook remove does on a host whose first deploy broke off, by ansible-playbook's own word."""
+"""What the playbook remove does on a host whose first deploy broke off, and with its lock, by Ansible's own word."""
 
 import json
 import os
@@ -17,20 +17,26 @@ SYSTEMCTL = """\
 for unit; do :; done
 echo "$*" >>{top}/said
 grep -q "/$unit\\"" {top}/there && state=loaded active=active || {{ state=not-found active=inactive; missing=1; }}
-case "$1" in
-    show) printf 'LoadState=%s\\nActiveState=%s\\nDescription=x\\n' $state $active ;;
-    stop) [ -z "$missing" ] || {{ echo "Unit $unit not loaded." >&2; exit 5; }} ;;
+case "$1 $2" in
+    "show --property=Description") cat {top}/holder ;;
+    show*) printf 'LoadState=%s\\nActiveState=%s\\n\\n' $state $active ;;
+    stop*) [ -z "$missing" ] || {{ echo "Unit $unit not loaded." >&2; exit 5; }} ;;
     *) [ -z "$missing" ] ;;
 esac
 """
 
 
-def remove(top: Path, there: list[str], *arguments: str) -> subprocess.CompletedProcess[str]:
-    """Run the playbook on this machine with a host's commands of our own, where `there` is what remove.py finds."""
+def remove(
+    top: Path, there: list[str], *arguments: str, lock: str = "$*"
+) -> subprocess.CompletedProcess[str]:
+    """Run the playbook on this machine with a host's commands of our own, where `there` is what remove.py finds.
+
+    lock: the words that the lock is made with, of which its description is kept.
+    """
     (top / "there").write_text(json.dumps(there))
     scripts = {
         "systemctl": SYSTEMCTL.format(top=top),
-        "systemd-run": "",
+        "systemd-run": f'echo "{lock}" | sed "s/.*--description=//; s/ --property.*//" >{top}/holder',
         "python": f"cat >/dev/null; cat {top}/there",
         "runuser": f'echo "$*" >>{top}/ran; echo \'{{"purged": true}}\'',
     }
@@ -64,8 +70,15 @@ def test_it_stops_the_units_that_are_there_and_no_other(tmp_path: Path, units: l
     assert done.returncode == 0, done.stdout
     assert f"- /opt/{NAME}\n" in done.stdout
     said = (tmp_path / "said").read_text().splitlines()
-    stopped = {line.split()[-1] for line in said if line.startswith("stop ")} - {f"{NAME}-deploy.service"}
-    assert stopped == {Path(unit).name for unit in units}
+    stopped = {line.split()[-1] for line in said if line.startswith("stop ")}
+    # Its lock as well.
+    assert stopped == {Path(unit).name for unit in units} | {f"{NAME}-deploy.service"}
+
+
+def test_it_leaves_the_lock_of_another_alone(tmp_path: Path) -> None:
+    done = remove(tmp_path, [f"/opt/{NAME}"], lock="--description=bob on b since 12:00:00 UTC")
+    assert done.returncode == 0, done.stdout
+    assert "stop " not in (tmp_path / "said").read_text()
 
 
 PURGE = (

@@ -14,10 +14,15 @@ FLOWN = '{"event_id": "test-1", "patience_s": 1.5, "deliveries": []}'
 
 
 def verify(
-    top: Path, state: str, journal: str = "", command: str = f"echo '{FLOWN}'"
+    top: Path,
+    state: str,
+    journal: str = "",
+    command: str = f"echo '{FLOWN}'",
+    program: str = (ROLE / "files/verify.py").read_text(),
 ) -> subprocess.CompletedProcess[str]:
     """Run verify.py; systemctl says BEFORE at the first look and `state` from then on (N: the number of the look)."""
     systemctl = (
+        f'if [ "$1" = kill ]; then echo "$*" >>{top}/signs; exit 1; fi\n'
         f"n=$(cat {top}/n 2>/dev/null || echo 0); echo $((n + 1)) >{top}/n\n"
         f"if [ $n = 0 ]; then printf %s '{BEFORE}'; else printf %s '{state}' | sed s/N/$n/; fi"
     )
@@ -30,9 +35,7 @@ def verify(
         (top / name).chmod(0o755)
     return subprocess.run(
         [sys.executable, "-I", "-", "meetings"],
-        input=(ROLE / "files/verify.py")
-        .read_text()
-        .replace('f"/opt/{name}/current/command"', f'"{top}/command"'),
+        input=program.replace('f"/opt/{name}/current/command"', f'"{top}/command"'),
         env={"PATH": f"{top}:{os.environ['PATH']}"},
         capture_output=True,
         text=True,
@@ -82,6 +85,18 @@ def test_runs_that_fail_end_the_wait(tmp_path: Path, state: str, looks: int) -> 
 def test_a_run_of_before_that_failed_does_not_count(tmp_path: Path) -> None:
     done = verify(tmp_path, "ActiveState=failed\nResult=exit-code\nExecMainStatus=3\nInvocationID=old\n")
     assert "no run has started" in done.stderr
+
+
+@pytest.mark.parametrize(("every", "signs"), [("60", 1), ("0.5", 3)])
+def test_while_it_waits_the_lock_gets_signs_of_life(tmp_path: Path, every: str, signs: int) -> None:
+    script = (ROLE / "files/verify.py").read_text()
+    often = script.replace("SIGN = 60\n", f"SIGN = {every}\n")
+    assert every == "60" or often != script
+    verify(tmp_path, BEFORE, program=often)
+    given = (tmp_path / "signs").read_text().splitlines()
+    assert set(given) == {"kill --signal=USR1 meetings-deploy.service"}
+    # A slow machine has fewer looks in the same time.
+    assert len(given) == 1 if signs == 1 else 1 < len(given) <= signs + 1
 
 
 def test_a_program_that_does_not_start_is_known_at_once(tmp_path: Path) -> None:
