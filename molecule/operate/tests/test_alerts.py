@@ -115,8 +115,8 @@ def test_the_switch_hears_each_runs_start_end_and_failure(story: Story) -> None:
     for end, run in story.pings():
         ends.setdefault(run, []).append(end)
     whole = [said for said in ends.values() if len(said) == 2]
-    # The last start may have no end yet, and the first end no start.
-    assert len(whole) >= len(ends) - 2 and len(whole) > 5
+    # The last start may have no end yet, the first end no start; and a switch is pinged once, however busy the host.
+    assert len(whole) >= len(ends) - 3 and len(whole) > 5
     assert ["/start", ""] in whole and ["/start", "/69"] in whole
     assert {tuple(said) for said in whole} == {("/start", ""), ("/start", "/69")}
 

@@ -16,9 +16,12 @@ from tests.integration.receiver import Receiver
 def test_sigterm_while_holding_ends_cleanly_and_loses_nothing(
     url: str, owner: psycopg.Connection, tmp_path: Path
 ) -> None:
-    add_event(owner, 6, 60)
+    add_event(owner, 15, 60)
     with Receiver() as receiver:
         host = start(tmp_path, url, receiver)
+        assert host.stderr is not None
+        assert any("holds_until=" in line for line in host.stderr)
+        # It still has to import what fires.
         time.sleep(2)
         host.send_signal(signal.SIGTERM)
         began = time.monotonic()
