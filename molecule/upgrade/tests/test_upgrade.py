@@ -15,10 +15,11 @@ from shared import application, inventory, playbook, project, receiver
 NAME = "hivetalk-scheduler"
 FIRST, SECOND = "hivetalk-upgrade-1", "hivetalk-upgrade-2"
 DATABASE = "hivetalk-upgrade-database"
-LASTS = 15
+LASTS = 40
 """Seconds of a meeting; one is written about every second."""
-LATE = 15
-"""Seconds after which an announcement would not be due to a hand-over but lost: more than an interval."""
+LATE = 30
+"""Seconds after which an announcement would not be due to a hand-over or a busy machine, but lost: more than some
+intervals, and less than the 50 s after which what a run has left behind is another's."""
 
 
 def current(name: str) -> str:
@@ -116,11 +117,13 @@ def test_the_hosts_shared_the_work(database: Host, story: Story) -> None:
     assert {row["host"] for row in rows} == {FIRST, SECOND}
 
 
-def test_every_meeting_was_announced_once_at_its_start_and_once_at_its_end(story: Story) -> None:
+def test_every_meeting_was_announced_once_at_its_start_and_once_at_its_end(
+    database: Host, story: Story
+) -> None:
     assert len(story.meetings) > 20
     for meeting in story.meetings:
         found = [one.data["type"] for one in story.received.of(meeting.id, "/upgrade")]
-        assert found == ["meeting.live", "meeting.ended"], meeting
+        assert found == ["meeting.live", "meeting.ended"], application.deliveries(database, meeting.id)
 
 
 def test_none_was_early_and_none_waited_for_longer_than_a_run(story: Story) -> None:
