@@ -1,5 +1,6 @@
 """Checks the roles' variables on the controller, before any host changes; prints one problem a line, or without any, as
-JSON, the version, the code and the lock that the host needs (archive.py makes it), and the user of database_url.
+JSON, the version, the code and the lock that the host needs (archive.py makes it), the user of database_url,
+and by what the host is known to others that share its database.
 
 Arguments: the roles' argument_specs.yml. Standard input: JSON with ``variables`` (each that begins with a
 role's prefix), ``toml`` (the rendered config.toml) and ``target`` (the project's directory, what probe.py has said, the
@@ -29,6 +30,8 @@ LEAST_MEMORY, LEAST_TASKS = 128, 16
 """MB and threads: what a run that fires takes, and a little."""
 NETWORKS = ("localhost", "link-local", "multicast")
 """What systemd.resource-control(5) names, but for any."""
+OWN = re.compile(r"(localhost|127\.[\d.]+|\[?::1\]?)?(:\d*)?|[/@].*")
+"""A database's host that is the scheduler's own: nothing, its loopback, or a socket (with its port)."""
 CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
 
@@ -123,16 +126,22 @@ def misfits(toml: str, variables: dict[str, Any]) -> Iterator[str]:
             yield str(error).replace("the credential ", PREFIX)
 
 
-def database_user(url: str) -> str:
-    """Whom libpq logs in as: a parameter of that name counts for more than what stands before the host, since it
-    comes later. Empty: the system's user."""
+def parameters(url: str) -> dict[str, str]:
+    """What libpq would be told by the URL: a parameter counts for more than what stands before it."""
     address, _, query = url.partition("?")
-    found = address.partition("://")[2].partition("/")[0].rpartition("@")[0]
-    for parameter in query.split("&"):
-        name, _, value = parameter.partition("=")
-        if unquote(name) == "user":
-            found = value
-    return unquote(found)
+    authority, _, name = address.partition("://")[2].partition("/")
+    user, _, hosts = authority.rpartition("@")
+    pairs = [("user", user), ("host", hosts), ("dbname", name)]
+    pairs += [(key, value) for key, _, value in (pair.partition("=") for pair in query.split("&"))]
+    return {unquote(key): unquote(value) for key, value in pairs}
+
+
+def shared(url: str) -> str:
+    """The database by which hosts with that URL share their work; empty if it is on the host itself."""
+    said = parameters(url)
+    hosts = (said.get("hostaddr") or said["host"]).split(",")
+    away = sorted(host for host in hosts if not OWN.fullmatch(host))
+    return f"{','.join(away)}/{said['dbname']}" if away else ""
 
 
 def lock_for(variables: dict[str, Any]) -> str:
@@ -155,8 +164,13 @@ def main() -> None:
     if host:
         lock = lock_for(given["variables"])
         version, code = archive.names(Path(project), [host["python"], host["machine"], interpreter], lock)
-        user = database_user(given["variables"][PREFIX + "database_url"])
-        print(json.dumps({"version": version, "code": code, "lock": lock, "database_user": user}))
+        url, name = (given["variables"][PREFIX + word] for word in ("database_url", "name"))
+        database = shared(url)
+        known = {
+            "database_user": parameters(url)["user"],
+            "identity": f"{host['hostname']}/{name} {database}" if database else "",
+        }
+        print(json.dumps({"version": version, "code": code, "lock": lock, **known}))
 
 
 if __name__ == "__main__":

@@ -195,6 +195,7 @@ print(
     json.dumps(
         {
             "python": "{}.{}".format(*sys.version_info[:2]),
+            "hostname": platform.node(),
             "prefix": sys.base_prefix,
             "encrypts": encrypts(),
             "machine": platform.machine(),

@@ -38,7 +38,7 @@ def migration(url: str) -> list[str]:
         "hivetalk_database_admin_url": ADMIN,
         "hivetalk_database_admin_password": "",
     }
-    host = json.dumps({"python": "3.11", "machine": "x86_64"})
+    host = json.dumps({"python": "3.11", "machine": "x86_64", "hostname": "h"})
     known = {name: value for name, value in variables.items() if name in DEFAULTS}
     given = {
         "variables": variables,

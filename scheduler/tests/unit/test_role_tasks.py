@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from .test_preflight import needs_systemd
+
 TOP = Path(__file__).parents[3]
 RELEASE = [
     "Name the release",
@@ -104,6 +106,44 @@ def test_one_hosts_bad_variable_stops_the_deploy_before_any_host_is_touched(
     assert "hivetalk_scheduler_intervall: no such variable" in said.stdout
     assert re.findall(r"^PLAY \[(.+)\]", said.stdout, re.M) == ["Check every host before any is changed"]
     assert re.search(r"^good +: ok=\d+ +changed=0 ", said.stdout, re.M), said.stdout
+
+
+HOSTS = """\
+[hivetalk]
+one hivetalk_scheduler_database_url=postgresql://u@db1:5432,db2/x
+two hivetalk_scheduler_database_url=postgresql://v@db1:5432,db2/x?application_name=two
+another hivetalk_scheduler_name=another hivetalk_scheduler_database_url=postgresql://u@db1:5432,db2/x
+elsewhere hivetalk_scheduler_database_url=postgresql://u@db1:5432,db2/y
+near hivetalk_scheduler_database_url=postgresql://u@localhost/x
+nearer hivetalk_scheduler_database_url=postgresql:///x?host=/run/postgresql
+nearest
+third hivetalk_scheduler_database_url=postgresql://db/x
+fourth hivetalk_scheduler_database_url=postgresql:///x?host=db
+[hivetalk:vars]
+ansible_connection=local
+"""
+"""All of them this machine, so of one hostname."""
+
+
+@needs_systemd
+def test_hosts_of_one_hostname_that_share_a_database_are_named(tmp_path: Path) -> None:
+    (tmp_path / "hosts").write_text(f"{HOSTS}ansible_python_interpreter={sys.executable}\n")
+    said = subprocess.run(
+        [
+            Path(sys.executable).parent / "ansible-playbook",
+            f"--inventory={tmp_path}/hosts",
+            "--check",
+            "--extra-vars=ansible_become=false",
+            TOP / "playbooks/deploy.yml",
+        ],
+        env=os.environ | {"ANSIBLE_CONFIG": str(TOP / "ansible.cfg")},
+        capture_output=True,
+        text=True,
+    )
+    assert said.returncode != 0
+    assert re.findall(r"^PLAY \[(.+)\]", said.stdout, re.M) == ["Check every host before any is changed"]
+    words = " ".join(said.stdout.split())
+    assert "at work on one database, are one and two; third and fourth: each" in words
 
 
 PACKAGES = re.compile(
