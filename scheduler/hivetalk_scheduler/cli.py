@@ -35,6 +35,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         module = import_module(f"hivetalk_scheduler.commands.{args.command.replace('-', '_')}")
         return int(module.main(args))
     except SchedulerError as error:
+        if "status" in given and "--check" in given:
+            from hivetalk_scheduler.commands.status import unknown
+
+            return unknown(error)  # a monitoring plugin's, too
         name = "run-failed" if given[:1] == ["run"] or "run" in given else "error"
         log.error(name, status=error.status, error=str(error))
         return error.status

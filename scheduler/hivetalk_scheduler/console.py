@@ -30,6 +30,10 @@ class Console:
         """Learn the statements of another file, too."""
         self._sql |= sql.statements(file)
 
+    def close(self) -> None:
+        """End the connection."""
+        self._connection.close()
+
     def ask(self, name: str, /, **parameters: Any) -> list[Row]:
         """The rows of the statement `name`; times are microseconds since the epoch."""
         with translated():

@@ -108,9 +108,9 @@ def translate(error: psycopg.Error) -> errors.SchedulerError:
         ),
     ):
         if isinstance(error, e.InsufficientPrivilege):
-            mend = "grant it: hivetalk-scheduler db migrate --grant-to ROLE, as the owner"
+            mend = "run hivetalk-scheduler db migrate --grant-to ROLE as the owner"
         else:
-            mend = "migrate: hivetalk-scheduler db migrate, as the owner"
+            mend = "run hivetalk-scheduler db migrate as the owner"
         return errors.ConfigError(f"database: {text}; {mend}")
     if isinstance(error, (e.InvalidPassword, e.InvalidAuthorizationSpecification, e.InvalidCatalogName)):
         return errors.ConfigError(

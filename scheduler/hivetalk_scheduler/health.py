@@ -4,6 +4,7 @@ from typing import Any, NamedTuple
 
 from hivetalk_scheduler import log
 from hivetalk_scheduler.config import Config, longest_hold
+from hivetalk_scheduler.errors import DatabaseUnavailable, SchedulerError, parted
 from hivetalk_scheduler.event import SECOND
 
 FINE, LATE, FAILING, UNKNOWN = range(4)
@@ -11,6 +12,8 @@ FINE, LATE, FAILING, UNKNOWN = range(4)
 WORDS = ("fine", "late", "failing", "unknown")
 PATIENCE = 300
 """Seconds after which what is overdue is no longer a delay, but a failure."""
+PROBLEMS = 5
+"""Of a configuration, as many as a screen has room for."""
 OFFSET = 1.0
 """Seconds by which a host's clock may be wrong without a word: the timer goes by it."""
 
@@ -29,8 +32,23 @@ def findings(facts: dict[str, Any], config: Config) -> list[Finding]:
 
     `facts`: the row of ``health`` in ``sql/console.sql``; its times are microseconds since the epoch.
     """
-    found = [*_runs(facts, config), *_deliveries(facts), *_surroundings(facts)]
-    return sorted(found, key=lambda finding: -finding.level)
+    return ranked([*_runs(facts, config), *_deliveries(facts), *_surroundings(facts)])
+
+
+def ranked(found: list[Finding]) -> list[Finding]:
+    """The worst first. That nothing is known yet hides nothing that is known."""
+    return sorted(found, key=lambda finding: (FAILING, LATE, UNKNOWN, FINE).index(finding.level))
+
+
+def unasked(error: SchedulerError, level: int) -> list[Finding]:
+    """What is wrong where the settings cannot be read, or the database cannot be asked."""
+    lines = str(error).splitlines()
+    found = [Finding(level, *map(log.escape, parted(line))) for line in lines[:PROBLEMS]]
+    if isinstance(error, DatabaseUnavailable):
+        found = [finding._replace(step=error.mend) for finding in found]
+    if len(lines) > PROBLEMS:
+        found.append(Finding(level, f"and {len(lines) - PROBLEMS} more", "config check shows them all"))
+    return found
 
 
 def _runs(facts: dict[str, Any], config: Config) -> list[Finding]:

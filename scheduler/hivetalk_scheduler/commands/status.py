@@ -6,9 +6,9 @@ import os
 import shutil
 import sys
 import time
-from typing import Any
+from typing import Any, NamedTuple
 
-from hivetalk_scheduler import config, destinations, health, log, timer
+from hivetalk_scheduler import clock, config, destinations, health, log, timer
 from hivetalk_scheduler.config import Config
 from hivetalk_scheduler.console import Console, timed
 from hivetalk_scheduler.database import Row
@@ -17,38 +17,76 @@ from hivetalk_scheduler.event import SECOND
 from hivetalk_scheduler.timer import Timer
 
 COLOURS = {health.FINE: "32", health.LATE: "33", health.FAILING: "31", health.UNKNOWN: "36"}
+PLUGIN = ("OK", "WARNING", "CRITICAL", "UNKNOWN")
+"""What a monitoring plugin calls the levels of ``health``."""
 RUNS, NEXT, DESTINATIONS = 2, 3, 4
 """Lines of each on a screen; ``--json`` gives more."""
 COUNTS = {"delivered": 9, "pending": 7, "overdue": 7, "retrying": 8, "dead": 5, "expired": 7}
 """The columns of a destination, and how wide each is."""
 
 
+class Seen(NamedTuple):
+    """How it is; of what only the database knows, nothing where that cannot be asked."""
+
+    now: int
+    """Microseconds since the epoch, by the database's clock; by this host's where there is none."""
+    findings: list[health.Finding]
+    timer: Timer
+    runs: list[Row]
+    next: list[Row]
+    destinations: list[Row]
+    lateness: list[Row]
+
+    @property
+    def level(self) -> int:
+        """That of the worst finding."""
+        return self.findings[0].level if self.findings else health.FINE
+
+
 def main(args: argparse.Namespace) -> int:
-    """Print the verdict and what it rests on; raises SchedulerError.
+    """Print the verdict and what it rests on; returns the exit status of what could not be read or asked, or 0.
 
     With ``--check`` one line and an exit status as monitoring plugins have them (0 to 3).
     """
-    settings = config.load(args.config)
     if args.check:
-        return _check(settings)
-    console = Console(settings)
+        return _check(args.config)
+    settings, console = None, None
     while True:
-        (facts,), here = console.ask("health"), timer.timer()
-        found = {
-            "runs": console.ask("runs"),
-            "next": console.ask("upcoming", limit=2 * NEXT),
-            "destinations": console.ask("destinations", names=list(destinations.urls(settings)), limit=50),
-            "lateness": console.ask("lateness"),
-        }
-        text = (
-            json.dumps(_as_json(facts, here, found, settings))
-            if args.json
-            else "\n".join(_lines(facts, here, found, settings))
-        )
+        status = 0
+        try:
+            settings = settings or config.load(args.config)
+            console = console or Console(settings)
+            seen = _look(settings, console)
+        except SchedulerError as error:
+            # A watch goes on, over a new connection.
+            if console:
+                console.close()
+            level = health.FAILING if settings else health.UNKNOWN
+            console, seen, status = None, _blind(error, level), error.status
+        text = json.dumps(_as_json(seen)) if args.json else "\n".join(_lines(seen))
         print(_screen(text) if args.watch and sys.stdout.isatty() else text, flush=True)
         if not args.watch:
-            return 0
+            return status
         time.sleep(args.watch)
+
+
+def _look(settings: Config, console: Console) -> Seen:
+    (facts,), here = console.ask("health"), timer.timer()
+    return Seen(
+        facts["now"],
+        health.ranked([*health.findings(facts, settings), *timer.findings(here)]),
+        here,
+        runs=console.ask("runs"),
+        next=console.ask("upcoming", limit=2 * NEXT),
+        destinations=console.ask("destinations", names=list(destinations.urls(settings)), limit=50),
+        lateness=console.ask("lateness"),
+    )
+
+
+def _blind(error: SchedulerError, level: int) -> Seen:
+    here = timer.timer()
+    found = health.ranked([*health.unasked(error, level), *timer.findings(here)])
+    return Seen(round(clock.host() * SECOND), found, here, [], [], [], [])
 
 
 def _screen(text: str) -> str:
@@ -57,50 +95,59 @@ def _screen(text: str) -> str:
     return "\x1b[H\x1b[2J\x1b[?7l" + "\n".join(shown) + "\x1b[?7h"
 
 
-def _verdict(facts: Row, here: Timer, settings: Config) -> tuple[int, list[health.Finding]]:
-    found = [*health.findings(facts, settings), *timer.findings(here)]
-    found.sort(key=lambda finding: -finding.level)
-    return (found[0].level if found else health.FINE), found
-
-
-def _check(settings: Config) -> int:
+def _check(path: str) -> int:
+    settings = None
     try:
+        settings = config.load(path)
         console = Console(settings)
         (facts,), lateness = console.ask("health"), {row["span"]: row for row in console.ask("lateness")}
+        findings = health.ranked([*health.findings(facts, settings), *timer.findings(timer.timer())])
     except SchedulerError as error:
-        print(f"CRITICAL: {log.escape(str(error))}")
-        return health.FAILING
-    level, findings = _verdict(facts, timer.timer(), settings)
-    words = "; ".join(finding.what for finding in findings) or "fine"
+        # That the database cannot be asked is the scheduler's trouble; anything else is the plugin's own.
+        return _plugin(health.FAILING, log.escape(str(error))) if settings else unknown(error)
+    except Exception as error:  # whatever it is: a plugin ends with 0 to 3
+        return unknown(error)
     numbers = {name: facts[name] for name in ("pending", "overdue", "retrying", "dead", "expired")}
     if facts["started_at"] is not None:
         numbers["last_run"] = f"{(facts['now'] - facts['started_at']) / SECOND:.0f}s"
     if "hour" in lateness:
         numbers["lateness_p99"] = f"{lateness['hour']['p99']:.0f}ms"
-    said = ("OK", "WARNING", "CRITICAL", "UNKNOWN")[level]
-    print(f"{said}: {words} | {' '.join(f'{name}={number}' for name, number in numbers.items())}")
+    words = "; ".join(finding.what for finding in findings) or "fine"
+    performance = " ".join(f"{name}={number}" for name, number in numbers.items())
+    return _plugin(findings[0].level if findings else health.FINE, words, performance)
+
+
+def unknown(error: Exception) -> int:
+    """Print the line of a check that could not be made; returns its exit status."""
+    words = "; ".join(str(error).splitlines())
+    return _plugin(
+        health.UNKNOWN,
+        log.escape(words if isinstance(error, SchedulerError) else f"{type(error).__name__}: {words}"),
+    )
+
+
+def _plugin(level: int, words: str, performance: str = "") -> int:
+    """A monitoring plugin's line, in which a ``|`` begins the performance data."""
+    print(f"{PLUGIN[level]}: {words.replace('|', '/')}" + (f" | {performance}" if performance else ""))
     return level
 
 
-def _as_json(facts: Row, here: Timer, found: dict[str, list[Row]], settings: Config) -> dict[str, Any]:
-    level, findings = _verdict(facts, here, settings)
+def _as_json(seen: Seen) -> dict[str, Any]:
     return {
-        "now": log.time(facts["now"]),
-        "verdict": health.WORDS[level],
-        "findings": [{"level": health.WORDS[f.level], "what": f.what, "step": f.step} for f in findings],
-        "timer": timed([here._asdict()])[0],
-        **{name: timed(rows) for name, rows in found.items()},
+        "now": log.time(seen.now),
+        "verdict": health.WORDS[seen.level],
+        "findings": [{"level": health.WORDS[f.level], "what": f.what, "step": f.step} for f in seen.findings],
+        "timer": timed([seen.timer._asdict()])[0],
+        **{name: timed(getattr(seen, name)) for name in ("runs", "next", "destinations", "lateness")},
     }
 
 
-def _lines(facts: Row, here: Timer, found: dict[str, list[Row]], settings: Config) -> list[str]:
-    level, findings = _verdict(facts, here, settings)
-    lines = [
-        f"{_coloured(health.WORDS[level], level)}{' ' * (11 - len(health.WORDS[level]))}{log.time(facts['now'])}"
-    ]
-    lines += [f"           {_coloured(f.what, f.level)}: {f.step}" for f in findings]
-    lines.append(f"timer      {_timer(here, facts['now'])}")
-    for run in found["runs"][:RUNS]:
+def _lines(seen: Seen) -> list[str]:
+    word = health.WORDS[seen.level]
+    lines = [f"{_coloured(word, seen.level)}{' ' * (11 - len(word))}{log.time(seen.now)}"]
+    lines += [f"           {_coloured(f.what, f.level)}: {f.step}" for f in seen.findings]
+    lines.append(f"timer      {_timer(seen.timer, seen.now)}")
+    for run in seen.runs[:RUNS]:
         took = "unfinished"
         if run["finished_at"] is not None:
             took = f"{(run['finished_at'] - run['started_at']) / 1e6:.1f} s"
@@ -108,14 +155,14 @@ def _lines(facts: Row, here: Timer, found: dict[str, list[Row]], settings: Confi
             f"run        {log.time(run['started_at'])}  {took:>10}  caught {run['caught']}, "
             f"delivered {run['delivered']}, retried {run['retried']}, failed {run['failed']}  {_short(run['host'], 20)}"
         )
-    for row in found["next"][:NEXT]:
+    for row in seen.next[:NEXT]:
         what = _short(row["name"] or row["event_id"], 40) + ("  (test)" if row["test"] else "")
         lines.append(
-            f"next       {log.time(row['due_at'])}  {_countdown(row['due_at'] - facts['now']):>10}  "
+            f"next       {log.time(row['due_at'])}  {_countdown(row['due_at'] - seen.now):>10}  "
             f"{row['transition']:5}  {what}"
         )
-    lines += _table(found["destinations"])
-    for row in found["lateness"]:
+    lines += _table(seen.destinations)
+    for row in seen.lateness:
         figures = ", ".join(f"{name} {row[name]:.0f} ms" for name in ("p50", "p99", "max"))
         lines.append(f"lateness   {figures} over the last {row['span']} (n = {row['n']})")
     return lines

@@ -1,6 +1,6 @@
 """The database: reachable, whole, in time, and what the runs have written into it."""
 
-import re
+import os
 from collections.abc import Iterator
 
 from hivetalk_scheduler import clock, health
@@ -10,11 +10,10 @@ from hivetalk_scheduler.commands.db import look
 from hivetalk_scheduler.config import Config
 from hivetalk_scheduler.console import Console
 from hivetalk_scheduler.database import Connection, connect, translated
-from hivetalk_scheduler.errors import DatabaseUnavailable, SchedulerError
+from hivetalk_scheduler.errors import DatabaseUnavailable, SchedulerError, parted
 
 PATIENCE = 10.0
 """Seconds to wait for one answer."""
-RUN_FAILED = 75  # EX_TEMPFAIL
 
 
 def database(config: Config, *, paused: bool = False) -> list[Check]:
@@ -24,7 +23,7 @@ def database(config: Config, *, paused: bool = False) -> list[Check]:
         connection = connect(config)
         connection.patience = PATIENCE
         for line in look(connection):
-            text, mend = _split(line["text"])
+            text, mend = parted(line["text"])
             what = f"database {line['check']}" if line["check"] != "connection" else "database"
             if line["ok"]:
                 checks.append(ok(what, line["text"]))
@@ -37,9 +36,9 @@ def database(config: Config, *, paused: bool = False) -> list[Check]:
         if not any(check.level == "wrong" for check in checks):
             checks += runs(config, paused=paused)
     except SchedulerError as error:
-        text, mend = _split(str(error).removeprefix("database: "))
+        text, mend = parted(str(error).removeprefix("database: "))
         if isinstance(error, DatabaseUnavailable):
-            mend = "is PostgreSQL up, and does database_url lead to it? systemctl status postgresql"
+            mend = error.mend
         checks.append(wrong("database", text, mend, error.status))
     return checks
 
@@ -54,7 +53,7 @@ def runs(config: Config, *, paused: bool) -> Iterator[Check]:
     ]
     for finding in found:
         if finding.level == health.FAILING:
-            yield wrong("runs", finding.what, finding.step, RUN_FAILED)
+            yield wrong("runs", finding.what, finding.step, os.EX_TEMPFAIL)
         else:
             yield warning("runs", finding.what, finding.step)
     if not found:
@@ -79,9 +78,3 @@ def _clock(connection: Connection) -> Check:
             "the timer goes by the host's, due times by the database's: is NTP running on both?",
         )
     return ok("clocks", text)
-
-
-def _split(text: str) -> tuple[str, str]:
-    """What is wrong, and what to do: our own messages end with the mend."""
-    found = re.fullmatch(r"(.*)(?:; |: )(.+)", text)
-    return (found[1], found[2]) if found else (text, "the message says it")
