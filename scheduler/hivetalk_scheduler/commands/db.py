@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import os
 import sys
 from typing import Any
 
@@ -121,7 +122,7 @@ def look(connection: Connection) -> list[dict[str, Any]]:
     """What `check` prints: each with ``check``, ``ok``, ``text`` (and its mend), ``status``; raises SchedulerError."""
     found: list[dict[str, Any]] = []
 
-    def add(what: str, ok: bool, text: str, status: int = 78) -> None:
+    def add(what: str, ok: bool, text: str, status: int = os.EX_CONFIG) -> None:
         found.append({"check": what, "ok": ok, "text": text, "status": 0 if ok else status})
 
     with translated(), connection.transaction():
@@ -192,7 +193,12 @@ def _check_rows(connection: Connection, add: Any) -> None:
         "id longer than 500 bytes (never announced)": row["oversized"],
     }
     bad = [f"{n} {what}" for what, n in problems.items() if n]
-    add("events", not bad, "; ".join(bad) + ": correct these rows" if bad else "no malformed row", 65)
+    add(
+        "events",
+        not bad,
+        "; ".join(bad) + ": correct these rows" if bad else "no malformed row",
+        os.EX_DATAERR,
+    )
     connection.execute("SET LOCAL enable_seqscan = off")
     for column in ("starts_at", "ends_at"):
         lines = connection.execute(

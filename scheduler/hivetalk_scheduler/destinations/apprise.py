@@ -7,6 +7,7 @@ import asyncio
 import contextlib
 import json
 import logging
+import os
 import re
 import threading
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -49,9 +50,13 @@ class Apprise(Destination):
         try:
             plugin = await asyncio.to_thread(_plugin, self.url, 1.0, words)
         except ImportError:
-            return [wrong("library", MISSING, MEND, 78)]
+            return [wrong("library", MISSING, MEND, os.EX_CONFIG)]
         if plugin is None:
-            return [wrong("url", f"Apprise cannot read it: {words}", "see its page in Apprise's wiki", 78)]
+            return [
+                wrong(
+                    "url", f"Apprise cannot read it: {words}", "see its page in Apprise's wiki", os.EX_CONFIG
+                )
+            ]
         return [
             ok(
                 "url",

@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from hivetalk_scheduler.check import Check
     from hivetalk_scheduler.notice import Notice
 
-PERMANENT = frozenset((64, 65, 77, 78))
-"""EX_USAGE, EX_DATAERR, EX_NOPERM, EX_CONFIG of sysexits(3): another attempt would end the same."""
+PERMANENT = frozenset((os.EX_USAGE, os.EX_DATAERR, os.EX_NOPERM, os.EX_CONFIG))
+"""Of sysexits(3): another attempt would end the same."""
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 
@@ -42,12 +42,16 @@ class Exec(Destination):
         try:
             mode = os.stat(program).st_mode  # noqa: PTH116 - as the rest of this module
         except OSError as error:
-            return [wrong("program", f"{error.strerror}: {program}", "install it, or correct the URL", 78)]
+            return [
+                wrong(
+                    "program", f"{error.strerror}: {program}", "install it, or correct the URL", os.EX_CONFIG
+                )
+            ]
         if not stat.S_ISREG(mode) or not os.access(program, os.X_OK):
-            return [wrong("program", f"{program} cannot be executed", f"chmod 755 {program}", 78)]
+            return [wrong("program", f"{program} cannot be executed", f"chmod 755 {program}", os.EX_CONFIG)]
         if mode & 0o022:
             text = f"{program} can be changed by others than its owner"
-            return [wrong("program", text, f"chmod go-w {program}", 77)]
+            return [wrong("program", text, f"chmod go-w {program}", os.EX_NOPERM)]
         return [ok("program", f"{program} can be executed")]
 
     async def _run(self, body: bytes, names: dict[str, str]) -> Answer:

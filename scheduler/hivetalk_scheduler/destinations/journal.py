@@ -1,5 +1,6 @@
 """``journal:``: one structured line on standard error, which systemd keeps in its journal."""
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -51,7 +52,14 @@ class Journal(Destination):
 
         if SOCKET.is_socket():
             return [ok("socket", str(SOCKET))]
-        return [wrong("socket", f"{SOCKET} is not there", "systemctl start systemd-journald.socket", 69)]
+        return [
+            wrong(
+                "socket",
+                f"{SOCKET} is not there",
+                "systemctl start systemd-journald.socket",
+                os.EX_UNAVAILABLE,
+            )
+        ]
 
     async def tell(self, notice: "Notice") -> Answer:
         """Write the notice as one line; what the journal holds already is not said again."""

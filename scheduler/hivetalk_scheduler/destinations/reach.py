@@ -1,6 +1,7 @@
 """Whether a receiver can be reached, for `doctor`: name, address, TLS and its certificate, without a word to it."""
 
 import asyncio
+import os
 import socket
 import ssl
 import time
@@ -11,7 +12,6 @@ from hivetalk_scheduler.check import Check, ok, warning, wrong
 
 SOON = 14
 """Days before its end in which a certificate should long have been renewed."""
-UNAVAILABLE = 69  # EX_UNAVAILABLE
 
 
 class Reached(NamedTuple):
@@ -65,15 +65,18 @@ def unreachable(error: Exception, limit: float) -> Check:
     """What the error of an attempt to connect means, in words without the URL."""
     if isinstance(error, ssl.SSLCertVerificationError):
         return wrong(
-            "certificate", error.verify_message, "its owner mends it; nothing is sent before", UNAVAILABLE
+            "certificate",
+            error.verify_message,
+            "its owner mends it; nothing is sent before",
+            os.EX_UNAVAILABLE,
         )
     if isinstance(error, socket.gaierror):
         return wrong(
-            "name", error.strerror or "unknown", "is the host's name right? does DNS work?", UNAVAILABLE
+            "name", error.strerror or "unknown", "is the host's name right? does DNS work?", os.EX_UNAVAILABLE
         )
     if isinstance(error, TimeoutError):
         return wrong(
-            "connection", f"none within {limit:g} s", "is it up? does a firewall drop it?", UNAVAILABLE
+            "connection", f"none within {limit:g} s", "is it up? does a firewall drop it?", os.EX_UNAVAILABLE
         )
     text = getattr(error, "strerror", None) or str(error) or type(error).__name__
-    return wrong("connection", text[:200], "is it up, at this host and port?", UNAVAILABLE)
+    return wrong("connection", text[:200], "is it up, at this host and port?", os.EX_UNAVAILABLE)

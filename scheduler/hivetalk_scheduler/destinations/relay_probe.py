@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import os
 from contextlib import suppress
 from typing import Any
 
@@ -11,7 +12,7 @@ from yarl import URL
 from hivetalk_scheduler import clock, keys, nostr
 from hivetalk_scheduler.check import Check, ok, warning, wrong
 from hivetalk_scheduler.config import Config
-from hivetalk_scheduler.destinations.reach import UNAVAILABLE, reached
+from hivetalk_scheduler.destinations.reach import reached
 from hivetalk_scheduler.destinations.session import explain, new_session
 
 LONGEST_DOCUMENT = 65_536
@@ -38,10 +39,15 @@ async def probe(url: str, config: Config) -> list[Check]:
                 checks += await _asked(socket, url, config)
     except TimeoutError:
         checks.append(
-            wrong("answer", f"none to a REQ within {limit:g} s", "is it a relay, and is it up?", UNAVAILABLE)
+            wrong(
+                "answer",
+                f"none to a REQ within {limit:g} s",
+                "is it a relay, and is it up?",
+                os.EX_UNAVAILABLE,
+            )
         )
     except (aiohttp.ClientError, OSError, ValueError) as error:
-        checks.append(wrong("answer", explain(error), "is it a relay, and is it up?", UNAVAILABLE))
+        checks.append(wrong("answer", explain(error), "is it a relay, and is it up?", os.EX_UNAVAILABLE))
     finally:
         await session.close()
     return checks
@@ -88,7 +94,12 @@ def limits(document: dict[str, Any], config: Config) -> list[Check]:
     if (number("min_pow_difficulty") or 0) > 0:
         text = f"it wants proof of work ({number('min_pow_difficulty')} bits), which is not made"
         found.append(
-            wrong("limits", text, "take another relay, or ask its operator to admit the rooms' keys", 78)
+            wrong(
+                "limits",
+                text,
+                "take another relay, or ask its operator to admit the rooms' keys",
+                os.EX_CONFIG,
+            )
         )
     for name, text in (
         ("payment_required", "it takes payment"),
@@ -128,7 +139,10 @@ async def _asked(socket: aiohttp.ClientWebSocketResponse, url: str, config: Conf
                 key = keys.secret_key(secret)
                 awaited, event = nostr.authentication(address, challenge, int(clock.host()), key)
                 await socket.send_str(f'["AUTH",{event.decode()}]')
-    return [*found, wrong("answer", "it closed the connection", "is it a relay, and is it up?", UNAVAILABLE)]
+    return [
+        *found,
+        wrong("answer", "it closed the connection", "is it a relay, and is it up?", os.EX_UNAVAILABLE),
+    ]
 
 
 def _closed(said: str) -> list[Check]:

@@ -7,6 +7,7 @@ import asyncio
 import base64
 import hashlib
 import hmac
+import os
 from collections.abc import Mapping
 from contextlib import suppress
 from datetime import UTC
@@ -84,7 +85,7 @@ class Webhook(Destination):
     async def probe(self) -> "list[Check]":
         """Connect and ask for the head; whatever it answers, it answers."""
         from hivetalk_scheduler.check import ok, warning, wrong
-        from hivetalk_scheduler.destinations.reach import UNAVAILABLE, reached
+        from hivetalk_scheduler.destinations.reach import reached
 
         checks = await reached(self.url, self.config.delivery_timeout)
         if any(check.level == "wrong" for check in checks):
@@ -102,7 +103,7 @@ class Webhook(Destination):
             ]
         except (aiohttp.ClientError, OSError, ValueError) as error:
             text = explain(error)
-        return [*checks, wrong("answer", text, "is it an HTTP server, and is it up?", UNAVAILABLE)]
+        return [*checks, wrong("answer", text, "is it an HTTP server, and is it up?", os.EX_UNAVAILABLE)]
 
     async def close(self) -> None:
         """Close every connection."""

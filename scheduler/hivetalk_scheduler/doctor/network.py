@@ -1,6 +1,7 @@
 """Whether each receiver answers: destinations, alerts, the dead man's switch; all of them side by side."""
 
 import asyncio
+import os
 
 from hivetalk_scheduler import destinations
 from hivetalk_scheduler.check import Check, wrong
@@ -28,13 +29,15 @@ async def _probe(name: str, url: str, secret: bool, config: Config) -> list[Chec
         label = f"{name.removesuffix('s')} {destinations.label(url, secret=secret)}"
         destination = destinations.create(url, config)
     except ValueError as error:
-        return [wrong(name.removesuffix("s"), str(error), f"correct {name} and deploy again", 78)]
+        return [wrong(name.removesuffix("s"), str(error), f"correct {name} and deploy again", os.EX_CONFIG)]
     try:
         async with asyncio.timeout(PATIENCE):
             checks = await destination.probe()
     except Exception as error:  # a destination's bug is one line, too
         text = f"{type(error).__name__}: {error}"[:200]
-        checks = [wrong("probe", text, "test-event --in 75 --wait says whether it takes an event", 70)]
+        checks = [
+            wrong("probe", text, "test-event --in 75 --wait says whether it takes an event", os.EX_SOFTWARE)
+        ]
     finally:
         await destination.close()
     return [check._replace(what=f"{label}: {check.what}") for check in checks]

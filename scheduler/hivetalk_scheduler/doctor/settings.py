@@ -35,5 +35,5 @@ def secrets(service: Unit) -> list[Check]:
     who = f"as {getpass.getuser()}"
     if missing:
         mend = "run it as root: it then has what the service is given"
-        return [wrong("secrets", f"{', '.join(missing)} cannot be read {who}", mend, 77)]
+        return [wrong("secrets", f"{', '.join(missing)} cannot be read {who}", mend, os.EX_NOPERM)]
     return [ok("secrets", f"{', '.join(sorted(here)) or 'none are set'} ({who})")]

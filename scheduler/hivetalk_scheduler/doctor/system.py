@@ -21,7 +21,6 @@ NEEDED, SCARCE = 60, 300
 """MB free: what a release takes, and what is soon too little."""
 EXPOSURE = 1.1
 """What the unit as it comes is given by systemd-analyze security."""
-UNAVAILABLE, FAILED = 69, 70  # EX_UNAVAILABLE, EX_SOFTWARE
 
 
 def said(*command: str) -> str | None:
@@ -51,11 +50,11 @@ def timer(here: Timer, service: Unit) -> Iterator[Check]:
         yield warning("timer", "systemd cannot be asked", "on a host with systemd, see systemctl list-timers")
         return
     if here.state == "unknown":
-        yield wrong("timer", f"there is no {here.name}", "deploy the role", UNAVAILABLE)
+        yield wrong("timer", f"there is no {here.name}", "deploy the role", os.EX_UNAVAILABLE)
         return
     for finding in timers.findings(here):
         if finding.level == health.FAILING:
-            yield wrong("timer", finding.what, finding.step, UNAVAILABLE)
+            yield wrong("timer", finding.what, finding.step, os.EX_UNAVAILABLE)
         else:
             yield warning("timer", finding.what, finding.step)
         break
@@ -64,7 +63,7 @@ def timer(here: Timer, service: Unit) -> Iterator[Check]:
     if service.get("Result", "success") != "success":
         status = int(service.get("ExecMainStatus", "0") or 0)
         text = f"the last run ended with {service['Result']} {status or ''}".strip()
-        shown = status if 64 <= status <= 78 else FAILED
+        shown = status if os.EX_USAGE <= status <= os.EX_CONFIG else os.EX_SOFTWARE
         yield wrong("last run", text, f"journalctl -u {name} -n 20 says why", shown)
     if "yes" in (service.get("NeedDaemonReload"), found.get("NeedDaemonReload")):
         yield warning("units", "systemd goes by older files than there are", "systemctl daemon-reload")
@@ -73,7 +72,7 @@ def timer(here: Timer, service: Unit) -> Iterator[Check]:
 def _enabled(here: Timer, found: Unit) -> Check:
     if found.get("UnitFileState") != "enabled":
         text = f"{here.name} is {found.get('UnitFileState')}: after a reboot no run is started"
-        return wrong("timer", text, f"systemctl enable {here.name}", UNAVAILABLE)
+        return wrong("timer", text, f"systemctl enable {here.name}", os.EX_UNAVAILABLE)
     # Systemd works the next tick out when the run that is at work has ended.
     following = log.time(here.next_at) if here.next_at else "after the one that is at work"
     return ok("timer", f"active and enabled; the next run {following}")
@@ -101,7 +100,7 @@ def disks(name: str) -> Iterator[Check]:
         text = f"{free} MB free"
         mend = "make room: the journal (journalctl --vacuum-size=), old packages (apt-get clean)"
         if free < NEEDED:
-            yield wrong(f"disk {directory}", f"{text}; a release needs {NEEDED}", mend, 75)
+            yield wrong(f"disk {directory}", f"{text}; a release needs {NEEDED}", mend, os.EX_TEMPFAIL)
         elif free < SCARCE:
             yield warning(f"disk {directory}", text, mend)
         else:

@@ -1,5 +1,7 @@
 """The documentation says what is there."""
 
+import ast
+import os
 import re
 import subprocess
 import sys
@@ -7,9 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from hivetalk_scheduler import errors
-
 TOP = Path(__file__).parents[3]
+PACKAGE = TOP / "scheduler/hivetalk_scheduler"
 PAGES = [TOP / "README.md", TOP / "ARCHITECTURE.md", *sorted((TOP / "docs").glob("*.md"))]
 
 
@@ -32,8 +33,33 @@ def test_every_link_and_every_named_file_exists(page: Path) -> None:
 
 def test_every_exit_status_is_documented() -> None:
     text = (TOP / "docs/operating.md").read_text(encoding="utf-8")
-    for error in errors.SchedulerError.__subclasses__():
-        assert f"| {error.status} |" in text
+    section = text.partition("## Exit statuses\n")[2].partition("\n## ")[0]
+    documented = {int(status) for status in re.findall(r"^\| (\d+) \|", section, re.M)}
+    assert set[int]().union(*map(given, PACKAGE.rglob("*.py"))) == documented
+
+
+def given(file: Path) -> set[int]:
+    """The exit statuses that a module may lead to, by name (os.EX_…) or as a number."""
+    found: list[ast.AST | None] = []
+    names = set()
+    for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+        match node:
+            case ast.Attribute(attr=name) if name.startswith("EX_"):
+                names.add(int(getattr(os, name)))
+            case ast.Return(value=value) if file.name == "cli.py" or file.parent.name == "commands":
+                found.append(value)
+            case ast.Call(func=ast.Name(id="wrong" | "exit"), args=arguments):
+                found += arguments
+            case (
+                ast.keyword(arg="status", value=value)
+                | ast.Assign(targets=[ast.Name(id="status")], value=value)
+            ):
+                found.append(value)
+            case _:
+                pass
+    return names | {
+        node.value for node in found if isinstance(node, ast.Constant) and type(node.value) is int
+    }
 
 
 def test_the_readmes_promises_each_name_a_test_that_exists() -> None:
