@@ -34,6 +34,10 @@ OFFSET = Family(
     "hivetalk_scheduler_clock_offset_seconds", "gauge", "seconds",
     "By how much this host's clock is ahead of the database's; negative where it is behind.",
 )  # fmt: skip
+INTERVAL = Family(
+    "hivetalk_scheduler_interval_seconds", "gauge", "seconds",
+    "The longest time from one tick of this host's timer to the next, by its configuration.",
+)  # fmt: skip
 CAUGHT = Family(
     "hivetalk_scheduler_deliveries_caught", "counter", "",
     "Deliveries that this host's runs found due and wrote down, one for each transition and destination; tests, too.",
@@ -77,8 +81,8 @@ RESTING = Family(
     f"Destinations that failed again and again, and rest between two attempts. {SHARED}", ("kind",),
 )  # fmt: skip
 FAMILIES = (
-    BUILD, COMPLETED, DURATION, OFFSET, CAUGHT, DELIVERIES, RETRIES, LATENESS, PENDING, RETRYING, OVERDUE, OLDEST,
-    FAILED, RESTING,
+    BUILD, COMPLETED, DURATION, OFFSET, INTERVAL, CAUGHT, DELIVERIES, RETRIES, LATENESS, PENDING, RETRYING, OVERDUE,
+    OLDEST, FAILED, RESTING,
 )  # fmt: skip
 """In the order in which they are shown."""
 
@@ -104,6 +108,7 @@ def collect(config: Config, console: Console) -> Iterator[tuple[Family, list[Sam
                    | ({"relay"} if config.room_relays != "none" else set()))  # fmt: skip
     samples = {
         BUILD: [Sample(1, {"version": __version__, "release": release()})],
+        INTERVAL: [Sample(config.interval)],
         **_counted(counted, kinds),
         **_shared(health, kinds),
     }

@@ -248,7 +248,7 @@ def test_the_run_itself_is_shown(
 ) -> None:
     for name in ("RELEASE", "NAME"):
         monkeypatch.setenv(f"HIVETALK_SCHEDULER_{name}", 'a "b" \\n\nc')
-    run(host.config(url))
+    run(host.config(url, interval=47))
     row = owner.execute(
         "SELECT extract(epoch FROM finished_at)::float8, extract(epoch FROM finished_at - started_at)::float8, "
         "extract(epoch FROM clock_offset)::float8 FROM hivetalk_scheduler.run"
@@ -263,6 +263,7 @@ def test_the_run_itself_is_shown(
         )
     ]
     assert shown == pytest.approx(list(row), abs=1e-6)
+    assert values("interval_seconds") == {(): 47}
     # Whatever the name of a release or of a scheduler: it stays within its quotation marks.
     assert values("build_info", "scheduler", "release") == {('a "b" \\n\nc',) * 2: 1}
 
