@@ -1,23 +1,42 @@
 """The words of the command line. The service's own need none of this: argparse costs as much as the rest of a run."""
 
 import argparse
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from hivetalk_scheduler import __version__, config, event_arguments
 from hivetalk_scheduler.errors import UsageError
 
-EXAMPLES = """\
-examples:
-  hivetalk-scheduler config check                 is the configuration sound? (needs no database)
-  hivetalk-scheduler db check                     schema, grants, indexes, malformed rows
-  hivetalk-scheduler plan --at 2026-12-24T18:00Z  what would a run at that time catch and fire?
-  hivetalk-scheduler test-event --in 75 --wait    does an event arrive by the timer alone?
-  hivetalk-scheduler deliveries list --state dead what was refused, and by whom?
-  hivetalk-scheduler events list                  the meetings that run and come
-  hivetalk-scheduler doctor                       what is wrong, from the configuration to a relay's answer?
-  hivetalk-scheduler status                       is it fine? runs, next events, lateness
-  hivetalk-scheduler status --check               the same for a monitoring system
-
+EXAMPLES = {
+    "config check": "is the configuration sound? (needs no database)",
+    "db check": "schema, grants, indexes, malformed rows",
+    "plan --at 2026-12-24T18:00Z": "what would a run at that time catch and fire?",
+    "test-event --in 75 --wait": "does an event arrive by the timer alone?",
+    "deliveries list --state dead": "what was refused, and by whom?",
+    "events list": "the meetings that run and come",
+    "doctor": "what is wrong, from the configuration to a relay's answer?",
+    "status": "is it fine? runs, next events, lateness",
+    "status --check": "the same for a monitoring system",
+}
+"""What a command may be given, and why: of the whole, and of the command whose words it begins with."""
+MORE_EXAMPLES = {
+    "config check --json": "each setting, for a program",
+    "db migrate --url postgresql:///x --grant-to bee": "as the owner, for that role",
+    "db purge --url postgresql:///x": "as the owner",
+    "plan --at now --json": "the same of a run that would start now, for a program",
+    "test-event --in 75 --for 30 --wait": "one that ends 30 s after its start",
+    "deliveries list --event 4711 --json": "all of one event, for a program",
+    "deliveries show 17": "why is it in its state? what was sent?",
+    "deliveries retry --state dead": "what refused them is mended: send them",
+    "deliveries retry 17 --anew": "once more, as something new",
+    "deliveries discard --event 4711": "say nothing of that event any more",
+    "events show 7d3c": "what has been announced of it?",
+    "events cancel 7d3c 81f0": "both are off",
+    "doctor --json": "the same for a program",
+    "status --watch": "again every 2 s",
+    "metrics": "what a scrape would read",
+    "page /tmp/page.html": "as it is now, into a file",
+}
+EXIT = """\
 exit status: 0 fine, 64 usage, 65 bad data, 69 database unreachable, 75 try again, 78 bad configuration
 """
 
@@ -26,10 +45,24 @@ STATES = ("pending", "delivered", "superseded", "cancelled", "expired", "dead", 
 
 
 class _Parser(argparse.ArgumentParser):
-    """Raises UsageError where argparse would exit with status 2."""
+    """Raises UsageError where argparse would exit with status 2; its help shows the examples of its command."""
+
+    def __init__(self, **given: Any) -> None:
+        super().__init__(**{"formatter_class": argparse.RawDescriptionHelpFormatter} | given)
+        words = self.prog.split()[1:]
+        if self.epilog is None and words:
+            self.epilog = _shown(
+                {e: why for e, why in (EXAMPLES | MORE_EXAMPLES).items() if e.split()[: len(words)] == words}
+            )
 
     def error(self, message: str) -> NoReturn:
         raise UsageError(f"{message}; see {self.prog} --help")
+
+
+def _shown(examples: dict[str, str]) -> str:
+    width = max(map(len, examples), default=0)
+    lines = [f"  hivetalk-scheduler {words:{width}}  {why}\n" for words, why in examples.items()]
+    return "examples:\n" + "".join(lines) if lines else ""
 
 
 def _seconds(text: str) -> float:
@@ -58,8 +91,7 @@ def parser() -> argparse.ArgumentParser:
     whole = _Parser(
         prog="hivetalk-scheduler",
         description="Announces the start and the end of each meeting that PostgreSQL holds.",
-        epilog=EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        epilog=_shown(EXAMPLES) + "\n" + EXIT,
         parents=[common],
     )
     whole.add_argument("--version", action="version", version=f"hivetalk-scheduler {__version__}")

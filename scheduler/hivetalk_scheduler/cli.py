@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any, NoReturn
 
 from hivetalk_scheduler import config, log
-from hivetalk_scheduler.errors import SchedulerError
+from hivetalk_scheduler.errors import ConfigError, SchedulerError
 
 
 def start() -> NoReturn:
@@ -40,7 +40,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
             return unknown(error)  # a monitoring plugin's, too
         name = "run-failed" if given[:1] == ["run"] or "run" in given else "error"
-        log.error(name, status=error.status, error=str(error))
+        # Each problem of a configuration is a line; a run that failed is one.
+        several = isinstance(error, ConfigError) and name == "error"
+        for text in str(error).splitlines() if several else [str(error)]:
+            log.error(name, status=error.status, error=text)
         return error.status
     except KeyboardInterrupt:
         return 130

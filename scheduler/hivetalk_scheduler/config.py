@@ -243,11 +243,12 @@ def _bad_texts(config: Config) -> list[str]:
     problems += bad_database_url(config.database_url)
     for name, given in (("destinations", config.destinations), ("alerts", config.alerts)):
         secret: tuple[str, ...] = getattr(config.secrets, name)
-        for url in (*given, *secret):
-            try:
-                destinations.check(url, secret=url in secret, alert=name == "alerts")
-            except ValueError as error:
-                problems.append(f"{name}: {error}")
+        for variable, part in ((name, given), (f"secret_{name}", secret)):
+            for place, url in enumerate(part):
+                try:
+                    destinations.check(url, secret=url in secret, alert=name == "alerts")
+                except ValueError as error:
+                    problems.append(f"{variable}[{place}]: {error}")
     if config.secrets.ping_url and not re.match(r"https?://[^/\s]+/\S+$", config.secrets.ping_url):
         problems.append("ping_url is not shown, as it is a secret: it takes an http(s) URL with a path")
     return problems

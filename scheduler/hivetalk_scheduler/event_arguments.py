@@ -38,11 +38,10 @@ def add_arguments(parser: argparse.ArgumentParser, common: argparse.ArgumentPars
         dest="subcommand", metavar="COMMAND", required=True, parser_class=type(parser)
     )
 
-    def command(name: str, summary: str, epilog: str = "", writes: bool = False) -> argparse.ArgumentParser:
-        raw = argparse.RawDescriptionHelpFormatter
-        made = commands.add_parser(
-            name, help=summary, description=summary, epilog=epilog, formatter_class=raw, parents=[common]
-        )
+    def command(
+        name: str, summary: str, epilog: str | None = None, writes: bool = False
+    ) -> argparse.ArgumentParser:
+        made = commands.add_parser(name, help=summary, description=summary, epilog=epilog, parents=[common])
         if writes:
             made.add_argument(
                 "--url", help="connect here instead of to database_url, as the owner of the table events"

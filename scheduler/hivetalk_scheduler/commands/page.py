@@ -11,6 +11,8 @@ from hivetalk_scheduler.errors import UsageError
 
 def main(args: argparse.Namespace) -> int:
     """Write it; raises SchedulerError."""
+    if args.json:
+        raise UsageError("page writes HTML; for JSON see status --json")
     settings = config.load(args.config)
     text = page.html(settings, Console(settings))
     if args.file == "-":

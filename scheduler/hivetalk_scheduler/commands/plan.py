@@ -16,13 +16,14 @@ from hivetalk_scheduler.store import Store
 
 def main(args: argparse.Namespace) -> int:
     """Print the plan; raises SchedulerError."""
+    asked = None if args.at == "now" else instant(args.at)
     settings = config.load(args.config)
     store = Store(connect(settings), Clock())
     catcher = Catcher(store, settings)
     names = catcher.wanted.names
     with store.transaction():
         look = store.look(names)
-        at = look.now if args.at == "now" else instant(args.at)
+        at = look.now if asked is None else asked
         # No outage is assumed: the runs up to that time have moved the watermark along.
         caught_to = at if look.caught_to is None or at >= look.now else min(look.caught_to, at)
         bounds = window.bounds(

@@ -122,3 +122,16 @@ def test_a_secret_destination_is_not_shown_when_refused() -> None:
     with pytest.raises(ConfigError) as caught:
         config.parse("", secrets=config.Secrets(destinations=("https://hooks.example:0/hunter2?hunter2",)))
     assert "hunter2" not in str(caught.value)
+
+
+def test_a_bad_destination_is_named_by_its_place_since_its_url_may_not_be() -> None:
+    given = (
+        'destinations = ["journal:", "ws://u:hunter2@h:bad"]\nalerts = ["https://h/", "https://[::1/hunter2"]'
+    )
+    secrets = config.Secrets(destinations=("https://hooks.example/", "https://hooks.example:0/hunter2"))
+    with pytest.raises(ConfigError) as error:
+        config.parse(given, secrets=secrets)
+    said = str(error.value).splitlines()
+    places = [line.removeprefix("config.toml: ").partition(":")[0] for line in said]
+    assert places == ["destinations[1]", "secret_destinations[1]", "alerts[1]"]
+    assert "hunter2" not in str(error.value)
