@@ -59,6 +59,12 @@ def test_a_calendar_is_imported_once_and_withdrawn(first: Host) -> None:
     assert "The calendar's 1" not in listed(first)
 
 
+def test_a_file_is_looked_for_where_the_operator_is(first: Host) -> None:
+    first.check_output(f"install --directory --owner={NAME} /srv/here")
+    first.check_output(f"cd /srv/here && {NAME} page status.html")
+    assert first.file("/srv/here/status.html").content_string.lstrip().startswith("<!doctype html>")
+
+
 def delivered(host: Host, event_id: str) -> None:
     """Wait until both transitions are delivered, once each; fails after 60 s."""
     deadline = time.time() + 60
