@@ -20,7 +20,8 @@ from urllib.parse import unquote, urlsplit
 import yaml
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 
-from hivetalk_scheduler import config, destinations, keys
+from hivetalk_scheduler import config, keys
+from hivetalk_scheduler.destinations.schemes import SCHEMES
 from hivetalk_scheduler.errors import ConfigError
 
 PREFIX = "hivetalk_scheduler_"
@@ -145,10 +146,10 @@ def shared(url: str) -> str:
 
 
 def lock_for(variables: dict[str, Any]) -> str:
-    """Which of requirements/*.lock the host needs: Apprise only goes where a URL is of another scheme than our own."""
+    """Which of requirements/*.lock the host needs: Apprise only goes where a URL is of a scheme of its."""
     kinds = ("destinations", "secret_destinations", "alerts", "secret_alerts")
     schemes = {urlsplit(url).scheme for kind in kinds for url in variables.get(PREFIX + kind, [])}
-    return "apprise" if schemes - set(destinations.BUILT_IN) else "runtime"
+    return "apprise" if schemes & SCHEMES else "runtime"
 
 
 def main() -> None:

@@ -294,6 +294,7 @@ def test_any_python_3_can_read_the_probe() -> None:
 @pytest.mark.parametrize("variable", ["destinations", "secret_destinations", "alerts", "secret_alerts"])
 def test_apprise_goes_only_to_a_host_that_has_a_url_of_its(variable: str) -> None:
     name = f"hivetalk_scheduler_{variable}"
-    own = ["journal:", "https://x", "http://x", "wss://x", "ws://x", "exec:/x"]
+    # The last is another package's.
+    own = ["journal:", "https://x", "http://x", "wss://x", "ws://x", "exec:/x", "bee://x"]
     assert check.lock_for({name: own}) == "runtime"
     assert check.lock_for({name: [*own, "mailto://x"]}) == "apprise"
