@@ -13,6 +13,7 @@ from shared import files, playbook
 
 NAME = "hivetalk-scheduler"
 LOCK = f"{NAME}-deploy"
+CHILDREN = f"pgrep --parent $(systemctl show --property=MainPID --value {LOCK}) || true"
 MEND = f"systemctl stop {LOCK}"
 CHANGE = "--extra-vars=hivetalk_scheduler_batch_size=7"
 PLACES = (f"/opt/{NAME}", f"/etc/{NAME}", "/etc/systemd/system", f"/usr/local/bin/{NAME}", "/etc/passwd")
@@ -47,6 +48,13 @@ def test_the_second_is_refused_with_the_holder_and_the_first_ends_well(
     assert second.says(f"at once by: {MEND}"), second.output
     # Nothing of it has happened, and the lock is still the first one's.
     assert files.listing(host, *PLACES) == before
+    slept = host.check_output(CHILDREN)
+    host.check_output("systemctl kill --signal=USR1 %s", LOCK)
+    # A sign of life begins its half hour anew, and ends nothing.
+    deadline = time.time() + 10
+    while host.check_output(CHILDREN) in ("", slept):
+        assert time.time() < deadline, "the lock did not take the sign of life"
+        time.sleep(0.1)
     assert host.run("systemctl is-active %s", LOCK).rc == 0
     os.killpg(at_work.pid, signal.SIGCONT)
     first = playbook.finish(at_work)
