@@ -137,7 +137,9 @@ def _split(data: bytes) -> tuple[list[str], dict[str, list[str]]]:
                 )
             within = found = True
         elif word.startswith("BEGIN:") and within:
-            block = [*block, line] if nested else [line]
+            if not nested:
+                block = []
+            block.append(line)
             nested += 1
         elif nested:
             block.append(line)
