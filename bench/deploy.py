@@ -23,9 +23,14 @@ _FORKS = 20
 _INSTANCES = "1024"
 _SENT = CACHE / "sent"
 _COUNT = f"""#!/bin/sh
-# podman, with the bytes that it brings into containers: commands, and the files that it copies (none past it).
+# podman, with the bytes that it brings into containers: commands, what they read, and the files that it copies (none
+# past it).
+given=$(mktemp -p {CACHE})
+trap 'rm -f "$given"' EXIT
+cat >"$given"
 case $1 in mount) exit 1 ;; cp) stat -c %s "$2" ;; *) printf '%s' "$*" | wc -c ;; esac >>{_SENT}
-exec {TOP}/.venv/bin/podman "$@"
+stat -c %s "$given" >>{_SENT}
+{TOP}/.venv/bin/podman "$@" <"$given"
 """
 
 
@@ -75,6 +80,7 @@ def _play(play: Path, group: str, first: str = "") -> str:
     environment = {
         "ANSIBLE_CONFIG": str(TOP / "ansible.cfg"),
         "ANSIBLE_ROLES_PATH": f"{TOP / 'roles'}:{_ROLES}",
+        "ANSIBLE_CONNECTION_PLUGINS": str(TOP / "molecule/shared/plugins"),
         "ANSIBLE_NOCOLOR": "1",
         "PATH": path,
     }

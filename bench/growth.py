@@ -137,7 +137,8 @@ def _inside(url: str, plans: Path, rounds: int) -> None:
         store.prune(config.retention, 1000)
         execute_text("ROLLBACK")
     plans.write_text("".join(f"== {name}\n{plan}\n\n" for name, plan in explained.items()))
-    print(json.dumps({name: statistics.median(times[1:]) for name, times in took.items()}))
+    # Before the process ends at once.
+    print(json.dumps({name: statistics.median(times[1:]) for name, times in took.items()}), flush=True)
 
 
 if __name__ == "__main__":
