@@ -3,7 +3,7 @@
 import json
 from typing import Any
 
-from bench import picture, table
+from bench import goals, picture, table
 from bench.place import RESULTS, TOP
 
 TARGET = TOP / "docs/performance.md"
@@ -71,7 +71,7 @@ def _machine(about: dict[str, Any]) -> str:
 
 def page(results: list[dict[str, Any]]) -> str:
     """The whole page."""
-    parts = [_HEAD]
+    parts = [_HEAD, f"\n## What was aimed at\n\n{goals.table(results)}\n"]
     for result in results:
         mode = result["mode"]
         parts.append(f"\n## {mode.capitalize()}\n\n{_METHOD[mode]}\n\n{table.of(mode, result['found'])}\n")

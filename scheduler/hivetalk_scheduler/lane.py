@@ -49,6 +49,7 @@ class Lane:
         self._report = report
         self._queue: deque[Ready] = deque()
         self._workers: set[asyncio.Task[None]] = set()
+        self._sending = 0
         self._failures = 0
         self._gap = 1 / rate if rate else 0.0
         self._slot = 0.0
@@ -66,7 +67,8 @@ class Lane:
         self._queue.extend(items)
         if self.busy:  # it failed while these were being claimed
             self.hand_back()
-        while len(self._workers) < min(self.destination.concurrency, len(self._queue)):
+        # Who is sending takes nothing before its answer, which may be seconds away.
+        while len(self._workers) < min(self.destination.concurrency, self._sending + len(self._queue)):
             worker = asyncio.get_running_loop().create_task(self._work())
             self._workers.add(worker)
 
@@ -76,7 +78,11 @@ class Lane:
                 if self._gap:
                     await self._turn()
                 if self._queue:
-                    await self._send(self._queue.popleft())
+                    self._sending += 1
+                    try:
+                        await self._send(self._queue.popleft())
+                    finally:
+                        self._sending -= 1
         finally:
             # Not in a callback, which would come too late for a `put` in between.
             self._workers.discard(cast("asyncio.Task[None]", asyncio.current_task()))

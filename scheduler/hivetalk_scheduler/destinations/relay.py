@@ -6,6 +6,7 @@ One connection for a whole run, and many events in flight on it: a send does not
 import asyncio
 import json
 from contextlib import suppress
+from itertools import chain
 from typing import TYPE_CHECKING, ClassVar
 
 import aiohttp
@@ -138,7 +139,8 @@ class _Connection:
         self.closed = False
         self.notice = ""
         self._socket = socket
-        self._waiting: dict[str, asyncio.Future[Answer]] = {}
+        self._waiting: dict[str, list[asyncio.Future[Answer]]] = {}
+        """By event id; two meetings that are the same event to a relay wait for an OK each."""
         self._loop = asyncio.get_running_loop()
         self._challenge: asyncio.Future[str] = self._loop.create_future()
         self._authenticating = asyncio.Lock()
@@ -151,7 +153,7 @@ class _Connection:
         Raises ConnectionResetError if the connection ends before the OK.
         """
         answer: asyncio.Future[Answer] = self._loop.create_future()
-        self._waiting[event_id] = answer
+        self._waiting.setdefault(event_id, []).append(answer)
         try:
             await self._socket.send_frame(verb + event + b"]", aiohttp.WSMsgType.TEXT)
             return await answer
@@ -159,7 +161,8 @@ class _Connection:
             self.closed = True
             raise
         finally:
-            if self._waiting.get(event_id) is answer:
+            self._waiting[event_id].remove(answer)
+            if not self._waiting[event_id]:
                 del self._waiting[event_id]
 
     async def authenticate(self, url: str, created_at: int, secret: bytes) -> Answer:
@@ -186,7 +189,7 @@ class _Connection:
         finally:
             self.closed = True
             code = self._socket.close_code
-            for answer in self._waiting.values():
+            for answer in chain(*self._waiting.values()):
                 if not answer.done():
                     answer.set_exception(
                         ConnectionResetError(f"the relay closed the connection before its OK (code {code})")
@@ -200,14 +203,14 @@ class _Connection:
             return
         match content:
             case ["OK", str(event_id), bool(accepted), *rest]:
-                answer = self._waiting.get(event_id)
+                answers = self._waiting.get(event_id)
                 # Some relays leave the id out where they could not read the event.
-                if answer is None and not event_id and len(self._waiting) == 1:
-                    (answer,) = self._waiting.values()
+                if answers is None and not event_id and len(self._waiting) == 1:
+                    (answers,) = self._waiting.values()
                 text = rest[0] if rest and isinstance(rest[0], str) else ""
-                if answer is None:
+                if answers is None:
                     self.notice = text[:200]
-                elif not answer.done():
+                elif answer := next((one for one in answers if not one.done()), None):
                     answer.set_result(classify(accepted, text))
             case ["AUTH", str(challenge), *_]:
                 if self._challenge.done():

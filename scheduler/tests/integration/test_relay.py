@@ -105,6 +105,13 @@ async def test_another_real_relay_stores_it_too_whatever_the_name(python_relay: 
     assert ["title", name] in found["tags"]
 
 
+async def test_two_meetings_that_are_one_event_are_both_answered_at_once(local_relay: str) -> None:
+    """Of one identifier, title and time: the relay has one id for both."""
+    message = nostr_message(event(identifier="same"), created_at=int(time.time()))
+    answers = await publish(local_relay, message, message, config=Config(delivery_timeout=5))
+    assert [answer.verdict for answer in answers] == ["done", "done"]
+
+
 async def test_sending_the_stored_bytes_again_is_a_success(local_relay: str, python_relay: str) -> None:
     message = nostr_message(event(identifier="twice"), created_at=int(time.time()))
     for url in (local_relay, python_relay):

@@ -72,6 +72,26 @@ async def test_what_is_put_just_as_the_last_worker_ends_is_sent() -> None:
     assert destination.sent == 2 and len(desk.reports) == 2
 
 
+async def test_a_slow_answer_holds_up_nothing_that_is_put_meanwhile() -> None:
+    """A worker that waits for an answer would else count as the one for what is put next."""
+
+    class Slow(Counting):
+        concurrency = 4
+
+        async def send(self, message: Message) -> Answer:
+            self.sent += 1
+            await asyncio.sleep(60)
+            raise AssertionError("it never answers")
+
+    destination = Slow()
+    desk = Desk(destination)
+    for sent in (1, 2, 3, 4, 4):
+        desk.lane.put([ready()])
+        await asyncio.sleep(0.01)
+        assert destination.sent == sent
+    await desk.lane.stop(0)
+
+
 async def test_what_has_waited_for_most_of_its_lease_is_handed_back() -> None:
     destination = Counting()
     desk = Desk(destination)
