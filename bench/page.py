@@ -55,7 +55,7 @@ once, as with ssh and this project's `ansible.cfg`.""",
 }
 _UNMEASURED = """
 ## Not measured
-A database on another host, or behind a pooler; other processors; Debian 13; a relay or receiver across a
+{missing}A database on another host, or behind a pooler; other processors; Debian 13; a relay or receiver across a
 network; lateness under a load that starves the machine; peers' own clusters. The peers were given the
 settings that measured best, by our own trials, not by their authors.
 """
@@ -82,7 +82,9 @@ def page(results: list[dict[str, Any]]) -> str:
             f"\n`{result['command']}`, {result['at'][:10]}, release `{about['release']}`, "
             f"load before: {about['load_before']}\n"
         )
-    parts.append(_UNMEASURED)
+    missing = set(_METHOD) - {result["mode"] for result in results}
+    first = f"With this release: {', '.join(sorted(missing))}.\n\n" if missing else ""
+    parts.append(_UNMEASURED.format(missing=first))
     parts.append(f"\n## The machine\n{_machine(results[0]['machine'])}\n")
     return "".join(parts)
 
