@@ -52,5 +52,6 @@ def gather(console: Console, config: Config) -> dict[str, Any]:
 
 
 def _names(console: Console, rows: Iterable[Row]) -> dict[str, str]:
-    ids = {row["event_id"] for row in rows}
+    # A test's id is none of the application's, and may not even be of its type.
+    ids = {row["event_id"] for row in rows if not row["test"]}
     return {row["id"]: row["name"] or "" for row in console.ask("names", ids=texts(ids))} if ids else {}

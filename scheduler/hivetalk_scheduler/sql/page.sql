@@ -45,8 +45,9 @@ SELECT event_id, test, transition, due_at, fired_at, destination,
 -- name: failures
 -- Dead and expired, those of one destination and one reason together.
 SELECT destination, state, reason, count(*) AS n, min(completed_at) AS first, max(completed_at) AS last,
-       (array_agg(event_id ORDER BY completed_at DESC))[1] AS event_id, count(*) OVER () AS total
-  FROM (SELECT destination, state, coalesce(left(answer, 300), '') AS reason, completed_at, event_id
+       (array_agg(event_id ORDER BY completed_at DESC))[1] AS event_id,
+       (array_agg(test ORDER BY completed_at DESC))[1] AS test, count(*) OVER () AS total
+  FROM (SELECT destination, state, coalesce(left(answer, 300), '') AS reason, completed_at, event_id, test
           FROM hivetalk_scheduler.delivery
          WHERE state IN ('dead', 'expired') AND completed_at > statement_timestamp() - interval '1 day') AS d
  GROUP BY destination, state, reason ORDER BY last DESC LIMIT %(limit)s

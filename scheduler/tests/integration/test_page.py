@@ -84,6 +84,22 @@ def test_what_went_wrong_is_told_with_its_reason(made: Made) -> None:
     assert "Runs that did not complete" in html
 
 
+def test_a_test_event_of_no_uuid_is_among_what_was_sent_and_what_failed(
+    file: str, owner: psycopg.Connection, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """As after each deploy, whose canary is one."""
+    for state, transition in (("delivered", "live"), ("dead", "ended")):
+        owner.execute(
+            "INSERT INTO hivetalk_scheduler.delivery (event_id, test, transition, due_at, destination, state,"
+            " next_at, fired_at, completed_at) VALUES ('test-1', true, %s, now(), 'journal:', %s, now(), now(), now())",
+            [transition, state],
+        )
+    assert main(["page", "--config", file]) == 0
+    html = capfd.readouterr().out
+    assert "test-1" in rows(html, "latest")[0][4]
+    assert "test-1" in html.split('id="incidents"')[1].split("</section>")[0]
+
+
 def test_an_empty_database_has_a_page(made: Made) -> None:
     html = made("empty")
     assert "<h1>? Not known yet</h1>" in html and "No run yet" in html and "No event lies ahead" in html
