@@ -102,7 +102,7 @@ class Firing:
         while not self._stopping and self._clock.now() < self._deadline:
             self._nudge.clear()
             quiet = not (self._in_flight or self._answered)
-            room = BATCHES * self._config.batch_size - self._in_flight
+            room = BATCHES * self._config.batch_size - self._in_flight - len(self._answered)
             if room > 0 and await self._take(min(room, self._config.batch_size)):
                 continue
             now = self._clock.now()
@@ -113,7 +113,8 @@ class Firing:
                 continue
             if now >= self._hold_end and quiet:
                 return
-            wake = now + SOON if self._in_flight >= self._config.batch_size else await self._prepare(now)
+            full = room <= 0 or self._in_flight >= self._config.batch_size
+            wake = now + SOON if full else await self._prepare(now)
             wait = (min(wake, recatch_at) - self._clock.now()) / SECOND
             if wait > QUIET and self._upkeep.pruned is None:
                 await self._query(self._upkeep.once)
@@ -204,7 +205,7 @@ class Firing:
 
     async def _complete(self, batch: list[Completion]) -> None:
         """Record answers; in a burst, where the connection is busy claiming more, over a second one."""
-        if self._database.locked() and len(batch) >= MANY:
+        if len(batch) >= MANY and (self._beside or self._database.locked()):
             try:
                 await asyncio.to_thread(self._complete_beside, batch)
                 return

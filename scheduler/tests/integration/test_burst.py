@@ -1,14 +1,19 @@
 """A burst: more due at once than one claim takes, so that claiming and recording overlap."""
 
-from collections.abc import Callable
+import time
+from collections import Counter
+from collections.abc import Callable, Sequence
 
 import psycopg
 import pytest
 
 from hivetalk_scheduler import fire
+from hivetalk_scheduler.claims import Claims
 from hivetalk_scheduler.database import Connection
+from hivetalk_scheduler.delivery import Completion
 from hivetalk_scheduler.errors import DatabaseUnavailable
 from hivetalk_scheduler.run import run
+from hivetalk_scheduler.store import Store
 from tests.integration.application import installed_long_ago
 from tests.integration.test_run import config, lines
 
@@ -63,6 +68,42 @@ def test_a_burst_is_recorded_over_a_second_connection(
     run(config(url))
     assert once_each(owner, capfd.readouterr().err)
     assert len(opened) == 1 and opened[0].closed
+
+
+def test_claiming_and_recording_go_on_side_by_side(
+    url: str, owner: psycopg.Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    beside = Counter[bool]()
+    complete = Claims.complete
+
+    def count(claims: Claims, completions: Sequence[Completion], store: Store | None = None) -> None:
+        beside[store is not None] += len(completions)
+        complete(claims, completions, store)
+
+    monkeypatch.setattr(Claims, "complete", count)
+    burst(owner)
+    run(config(url))
+    # The first answers may come while nothing is claimed, and the last are few.
+    assert beside[True] > 0.7 * NUMBER, beside
+
+
+def test_no_more_is_claimed_than_is_recorded(
+    url: str, owner: psycopg.Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    held: list[int] = []
+    complete = Claims.complete
+
+    def look(claims: Claims, completions: Sequence[Completion], store: Store | None = None) -> None:
+        time.sleep(0.1)  # a database that is slow to record
+        held.extend(*owner.execute(
+            "SELECT count(*) FROM hivetalk_scheduler.delivery WHERE state = 'pending' AND claimed_by IS NOT NULL"
+        ).fetchall())  # fmt: skip
+        complete(claims, completions, store)
+
+    monkeypatch.setattr(Claims, "complete", look)
+    burst(owner)
+    run(config(url, batch_size=200))
+    assert 200 < max(held) <= fire.BATCHES * 200
 
 
 def test_a_few_need_no_second_connection(
