@@ -55,9 +55,9 @@ class Claims:
             # The database's clock was there before its answer came, so what waits from here is never early.
             told = clock.monotonic()
             ready, ended = self._judged(claimed)
-            new = [r.payload for r in ready if r.payload]
-            if new:
-                self.store.store_payloads(new)
+            # One for each destination of an event, and what is sent again was stored before.
+            payloads = {(r.payload.key, r.payload.format): r.payload for r in ready if r.payload}
+            if payloads and self.store.store_payloads(payloads.values()) < len(payloads):
                 # Another run may have been first: its bytes are the ones to send.
                 stored = {(p.key, p.format): p for p in self.store.payloads([r.delivery for r in ready])}
                 ready = [

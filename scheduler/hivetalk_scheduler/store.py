@@ -194,23 +194,23 @@ class Store:
             for r in rows
         ]  # fmt: skip
 
-    def store_payloads(self, payloads: Sequence[Payload]) -> None:
-        """Store new payloads; one that is there already stays as it is."""
+    def store_payloads(self, payloads: Iterable[Payload]) -> int:
+        """Store new payloads, and return how many; one that is there already stays as it is."""
         ordered = sorted(
             payloads, key=lambda p: (p.key, p.format)
         )  # one order, so that two runs cannot deadlock
-        self._all(
-            "store_payloads",
-            event_ids=[p.key[0] for p in ordered],
-            tests=[p.key[1] for p in ordered],
-            transitions=[p.key[2] for p in ordered],
-            due_ats=[moment(p.key[3]) for p in ordered],
-            generations=[p.key[4] for p in ordered],
-            formats=[p.format for p in ordered],
-            message_ids=[p.message_id for p in ordered],
-            created_ats=[p.created_at for p in ordered],
-            bodies=[p.body for p in ordered],
-        )
+        parameters = {
+            "event_ids": texts(p.key[0] for p in ordered),
+            "tests": numbers(int(p.key[1]) for p in ordered),
+            "transitions": texts(p.key[2] for p in ordered),
+            "due_ats": texts(str(moment(p.key[3])) for p in ordered),
+            "generations": numbers(p.key[4] for p in ordered),
+            "formats": texts(p.format for p in ordered),
+            "message_ids": texts(p.message_id for p in ordered),
+            "created_ats": numbers(p.created_at for p in ordered),
+            "bodies": texts(p.body for p in ordered),
+        }
+        return self.connection.execute(self._sql["store_payloads"], parameters).rowcount
 
     def complete(self, run: str, completions: Sequence[Completion]) -> set[int]:
         """Record what became of claimed deliveries; returns the ids of those whose claim still held."""

@@ -144,6 +144,8 @@ class Webhook(Destination):
 
 async def _words(response: aiohttp.ClientResponse, patience: float) -> str:
     """The body's beginning as one line of at most 200 characters, read for at most `patience` seconds."""
+    if response.content.at_eof():  # most answers have none
+        return ""
     body = bytearray()
     with suppress(TimeoutError, aiohttp.ClientError, OSError):
         async with asyncio.timeout(patience):

@@ -179,8 +179,10 @@ SELECT event_id, test, transition, due_at, generation, format, message_id, creat
 -- name: store_payloads
 INSERT INTO hivetalk_scheduler.payload
        (event_id, test, transition, due_at, generation, format, message_id, created_at, body)
-SELECT * FROM unnest(%(event_ids)s::text[], %(tests)s::boolean[], %(transitions)s::text[], %(due_ats)s::timestamptz[],
-                     %(generations)s::integer[], %(formats)s::text[], %(message_ids)s::text[], %(created_ats)s::bigint[], %(bodies)s::text[])
+SELECT event_id, test <> 0, transition, due_at, generation, format, message_id, created_at, body
+  FROM unnest(%(event_ids)s::text[], %(tests)s::integer[], %(transitions)s::text[], %(due_ats)s::timestamptz[],
+              %(generations)s::integer[], %(formats)s::text[], %(message_ids)s::text[], %(created_ats)s::bigint[], %(bodies)s::text[])
+       AS p(event_id, test, transition, due_at, generation, format, message_id, created_at, body)
     ON CONFLICT DO NOTHING
 
 -- name: complete
