@@ -10,7 +10,7 @@ from hivetalk_scheduler import destinations, log
 from hivetalk_scheduler.catch import Catcher
 from hivetalk_scheduler.claims import Claims
 from hivetalk_scheduler.clock import Clock
-from hivetalk_scheduler.config import Config
+from hivetalk_scheduler.config import START_UP, Config
 from hivetalk_scheduler.database import connect
 from hivetalk_scheduler.delivery import Completion, Delivery
 from hivetalk_scheduler.destinations import Destination
@@ -34,6 +34,8 @@ BATCHES = 4
 """Batches that may be in flight at once: what bounds the memory of a run."""
 MANY = 100
 """Answers to record that are worth a second connection, while the first one is busy."""
+GAP = 5.0
+"""Seconds that the hand-over may be put off until nothing falls due during it."""
 QUIET = 1.0
 """Seconds without anything to do in which there is time for the upkeep."""
 RUN_UP = 0.025
@@ -60,6 +62,7 @@ class Firing:
     ) -> None:
         self._store, self._clock, self._config, self._catcher = store, clock, config, catcher
         self._upkeep, self._hold_end, self._deadline = upkeep, hold_end, deadline
+        self._last_end = hold_end + round(GAP * SECOND)
         self._lanes: dict[str, Lane] = {}
         self._in_flight = 0
         self._answered: list[Completion] = []
@@ -112,7 +115,9 @@ class Firing:
                 recatch_at = now + max(round(RECATCH * SECOND), 10 * took)  # a tenth of the time at most
                 continue
             if now >= self._hold_end and quiet:
-                return
+                if now >= self._last_end or not await self._due_soon(now):
+                    return
+                continue
             full = room <= 0 or self._in_flight >= self._config.batch_size
             wake = now + SOON if full else await self._prepare(now)
             wait = (min(wake, recatch_at) - self._clock.now()) / SECOND
@@ -162,6 +167,18 @@ class Firing:
             first = later[0].next_at
             wakes.append(first - (run_up if first <= soon else round(PREPARE * SECOND)))
         return min(wakes)
+
+    async def _due_soon(self, now: int) -> bool:
+        """Hold a little longer if something falls due while the next run would start."""
+        if not self._config.hold:
+            return False
+        due = [
+            d.next_at
+            for d in await self._query(self._ahead, now + round(START_UP * SECOND))
+            if d.next_at > now
+        ]
+        self._hold_end = max(due, default=self._hold_end)
+        return bool(due)
 
     def _ahead(self, until: int) -> list[Delivery]:
         with self._store.transaction():
