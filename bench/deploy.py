@@ -53,7 +53,7 @@ def measure(server: Server, quick: bool) -> dict[str, Any]:
             for name, play in plays.items():
                 found[name][f"first, {_HOSTS[group]}"] = _timed(play, group)
             again: dict[str, list[dict[str, float]]] = {name: [] for name in plays}
-            for _ in range(1 if quick else 5):
+            for _ in range(1 if quick else 3):
                 for name, play in plays.items():
                     again[name].append(_timed(play, group))
             for name, runs in again.items():

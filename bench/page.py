@@ -31,7 +31,7 @@ application. PostgreSQL has its defaults, fsync included.""",
     "publish": """\
 Signed (kind 30311) and published to a relay in a process of its own, from process start until the last is
 recorded. The bare client sends frames signed beforehand, on one connection, without waiting, and reads each
-OK.""",
+OK. One relay keeps everything in memory and takes more than a signer can sign; one writes to a disk.""",
     "webhooks": """\
 Posted to a local receiver in a process of its own, 16 at once. The bare client is a pooled one with as many
 at once; it neither reads a database nor records.""",

@@ -1,6 +1,8 @@
-"""Publishing: meetings signed and sent to a real relay, beside a bare client with events signed beforehand."""
+"""Publishing: meetings signed and sent to real relays, beside a bare client with events signed beforehand."""
 
 import secrets
+import shutil
+import socket
 import statistics
 import sys
 import time
@@ -14,27 +16,46 @@ from bench.postgres import Server
 from bench.program import once, running
 
 OURS = "ours, from process start to the last recorded"
+RELAYS = {"nostr-sdk's LocalRelay, in memory": 10_000, "nostr-relay, which stores in SQLite": 3_000}
+"""How many meetings each is sent."""
 _BARE = HERE / "peers/bare_relay.py"
 
 
 def measure(server: Server, quick: bool) -> dict[str, Any]:
-    """Median rates; a new relay for each, so that no one meets what another stored."""
-    number = 500 if quick else 10_000
+    """Median rates, by relay; a new relay for each run, so that no one meets what another stored."""
     file = CACHE / "log/frames.txt"
     file.parent.mkdir(parents=True, exist_ok=True)
-    once([product.python(), _BARE, "prepare", file, str(number)])
     credentials = CACHE / "log/credentials"
     credentials.mkdir(exist_ok=True)
     (credentials / "nostr_nsec").write_text(secrets.token_hex(32))
+    environment = {"CREDENTIALS_DIRECTORY": str(credentials)}
+    found: dict[str, Any] = {}
+    for (relay, number), command in zip(RELAYS.items(), (_in_memory, _stored), strict=True):
+        some = number // 20 if quick else number
+        once([product.python(), _BARE, "prepare", file, str(some)])
+        clients: dict[str, Callable[[str], dict[str, Any]]] = {
+            "a bare pipelined client": lambda url, some=some: of_program(  # type: ignore[misc]
+                [product.python(), _BARE, "send", file, url], some
+            ),
+            OURS: lambda url, some=some: burst.of_ours(  # type: ignore[misc]
+                server, some, True, url=url, environment=environment
+            ),
+        }
+        found[relay] = alternate(clients, command, quick)
+    return found
 
-    def ours(url: str) -> dict[str, Any]:
-        environment = {"CREDENTIALS_DIRECTORY": str(credentials)}
-        return burst.of_ours(server, number, True, url=url, environment=environment)
 
-    def bare(url: str) -> dict[str, Any]:
-        return of_program([product.python(), _BARE, "send", file, url], number)
+def _in_memory() -> list[str | Path]:
+    return [sys.executable, "-m", "bench.relay"]
 
-    return alternate({"a bare pipelined client": bare, OURS: ours}, "bench.relay", quick)
+
+def _stored() -> list[str | Path]:
+    directory = CACHE / "log/relay"
+    shutil.rmtree(directory, ignore_errors=True)
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    return [TOP / "script/relay", "--port", str(port), "--dir", directory]
 
 
 def of_program(command: list[str | Path], number: int) -> dict[str, Any]:
@@ -46,17 +67,17 @@ def of_program(command: list[str | Path], number: int) -> dict[str, Any]:
 
 
 def alternate(
-    clients: dict[str, Callable[[str], dict[str, Any]]], receiver: str, quick: bool
+    clients: dict[str, Callable[[str], dict[str, Any]]], receiver: Callable[[], list[str | Path]], quick: bool
 ) -> dict[str, Any]:
-    """Each client in turn, against a new `receiver` (a module that says ``ready URL``); medians."""
+    """Each client in turn, against a new receiver by that command, which says ``ready URL``; medians."""
     samples: dict[str, list[dict[str, Any]]] = {name: [] for name in clients}
     for _ in range(1 if quick else 3):
         for name, client in clients.items():
-            with running("receiver", [sys.executable, "-m", receiver], {"PYTHONPATH": str(TOP)}) as program:
+            with running("receiver", receiver(), {"PYTHONPATH": str(TOP)}) as program:
                 program.wait_for(b"ready ", timeout=30)
                 url = program.log.read_text().split("ready ", 1)[1].split()[0]
                 samples[name].append(client(url.rstrip("/")))
-            say(f"{receiver}: {name}: {samples[name][-1]['rate']:,.0f}/s")
+            say(f"{name}: {samples[name][-1]['rate']:,.0f}/s")
     return {
         name: {key: statistics.median(run[key] for run in runs) for key in runs[0]} | {"runs": len(runs)}
         for name, runs in samples.items()

@@ -9,7 +9,7 @@ def of(mode: str, found: Found) -> str:
     """The table of one mode."""
     return {
         "lateness": _lateness, "burst": _burst, "scale": _scale, "idle": _idle, "growth": _growth,
-        "publish": _beside, "webhooks": _beside, "receipt": _lateness, "backlog": _backlog, "deploy": _deploy,
+        "publish": _publish, "webhooks": _beside, "receipt": _lateness, "backlog": _backlog, "deploy": _deploy,
     }[mode](found)  # fmt: skip
 
 
@@ -94,6 +94,10 @@ def _beside(found: Found) -> str:
         for name, one in found.items()
     ]  # fmt: skip
     return _rows(["client", "meetings", "a second", "of the bare client", "own CPU, us each"], rows)
+
+
+def _publish(found: Found) -> str:
+    return "\n\n".join(f"To {relay}:\n\n{_beside(clients)}" for relay, clients in found.items())
 
 
 def _deploy(found: Found) -> str:

@@ -1,5 +1,6 @@
 """Webhooks to a fast local receiver, beside a bare pooled HTTP client with as many requests at once."""
 
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -29,4 +30,6 @@ def measure(server: Server, quick: bool) -> dict[str, Any]:
     def ours(url: str) -> dict[str, Any]:
         return burst.of_ours(server, number, True, url=url)
 
-    return alternate({"a bare pooled client": bare, OURS: ours}, "bench.receiver", quick)
+    return alternate(
+        {"a bare pooled client": bare, OURS: ours}, lambda: [sys.executable, "-m", "bench.receiver"], quick
+    )

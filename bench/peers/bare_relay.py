@@ -33,8 +33,8 @@ async def send(file: Path, url: str) -> None:
         async def read() -> None:
             left = len(frames)
             async for frame in socket:
-                # ["OK", id, true, ...]
-                if frame.data.startswith('["OK"') and frame.data[72:77].lstrip(",").startswith("true"):
+                # ["OK", id, true, ...], with spaces or without
+                if frame.data.startswith('["OK"') and "true" in frame.data[72:80]:
                     left -= 1
                     if left == 0:
                         return
