@@ -23,13 +23,11 @@ _FORKS = 20
 _INSTANCES = "1024"
 _SENT = CACHE / "sent"
 _COUNT = f"""#!/bin/sh
-# podman, with the bytes that it brings into containers: commands, what they read, and the files that it copies (none
-# past it).
+# podman, with the bytes that it brings into containers: commands, and what they read, files among it.
 given=$(mktemp -p {CACHE})
 trap 'rm -f "$given"' EXIT
 cat >"$given"
-case $1 in mount) exit 1 ;; cp) stat -c %s "$2" ;; *) printf '%s' "$*" | wc -c ;; esac >>{_SENT}
-stat -c %s "$given" >>{_SENT}
+{{ printf '%s' "$*" | wc -c; stat -c %s "$given"; }} >>{_SENT}
 {TOP}/.venv/bin/podman "$@" <"$given"
 """
 
