@@ -17,7 +17,11 @@ from datetime import datetime, timedelta
 
 NEEDED_PYTHON = (3, 11)
 NEEDED_SYSTEMD = 251  # `systemd-analyze verify FILE:NAME`; $MONITOR_UNIT for OnFailure=
-TICKS = 100000  # that a calendar expression is judged by: of seconds, more than a day
+TICKS = (
+    2000,
+    20000,
+    100000,
+)  # that a calendar expression is judged by, of minutes, or of seconds: more than a day
 LONGEST = 3600  # of interval, in seconds
 
 
@@ -127,10 +131,21 @@ def foreign(name):
             yield path
 
 
-def ticks(said):
-    """The times that `systemd-analyze calendar` has said; its words may hold the expression's own."""
+def ticks(calendar):
+    """A calendar expression's next times in UTC, and whether they tell all that are to come; not, of 100000.
+
+    Where no date is named, each day's are alike, so that from the first which has come twice on they only repeat.
+    """
     line = r"^ *(?:Next elapse|Iter\S* #\d+): \w+ (\d+)-(\d+)-(\d+) (\d+):(\d+):(\d+) UTC$"
-    return [datetime(*map(int, found)) for found in re.findall(line, said, re.M)]
+    times = []
+    for count in TICKS:
+        # Its words may hold the expression's own.
+        said = output("systemd-analyze", "calendar", "--iterations={}".format(count), "--", calendar)[1]
+        times = [datetime(*map(int, found)) for found in re.findall(line, said, re.M)]
+        daily = re.search(r"^Normalized form: \*-\*-\* ", said, re.M)
+        if daily and times and times[-1] - timedelta(days=1) in times:
+            return times, True
+    return times, False
 
 
 def unfit(calendar, interval):
@@ -140,7 +155,7 @@ def unfit(calendar, interval):
         return "systemd-analyze calendar says: " + said
     # Without a zone, which only shifts them: for each tick in a zone systemd forks, 2.5 ms.
     anywhere = re.sub(r" [A-Za-z]\S*$", "", calendar)
-    times = ticks(output("systemd-analyze", "calendar", "--iterations={}".format(TICKS), "--", anywhere)[1])
+    times, known = ticks(anywhere)
     gaps = [(after - before, before, after) for before, after in zip(times, times[1:])]  # noqa: B905, RUF007
     gap, before, after = max(gaps, key=lambda one: one[0]) if gaps else (timedelta(0), None, None)
     seconds = int(gap.total_seconds())
@@ -154,7 +169,7 @@ def unfit(calendar, interval):
             if seconds <= LONGEST
             else "interval takes {} at most, so let it tick more often".format(LONGEST),
         )
-    if len(times) < TICKS:
+    if not known and len(times) < TICKS[-1]:
         return "its last tick is {}: let it go on for ever".format(times[-1] if times else "over")
     return None
 
