@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from .test_preflight import needs_systemd
+from .test_on_calendar import needs_systemd
 
 TOP = Path(__file__).parents[3]
 RELEASE = [
