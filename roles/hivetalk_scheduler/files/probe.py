@@ -53,14 +53,25 @@ def encrypts():
     return able and not memory and os.access(where, os.W_OK)
 
 
-def database(name):
+def database(name, works):
     """Whether PostgreSQL on this host has all that the role hivetalk_database makes: five tasks to find that out."""
+    # A release that is whole has logged in there, and has found its view of those tables.
+    if works and 'database_url = "postgresql:///hivetalk"\n' in text("/opt/" + name + "/current/config.toml"):
+        return True
     query = "SELECT to_regclass('events') IS NOT NULL AND to_regclass('room_info') IS NOT NULL"
     query += (
         " AND EXISTS (SELECT FROM pg_roles WHERE rolcanlogin AND rolname = '" + name.replace("'", "''") + "')"
     )
     psql = ("psql", "--no-psqlrc", "--no-align", "--tuples-only", "--dbname=hivetalk", "--command=" + query)
     return output("runuser", "--user", "postgres", "--", *psql) == (0, "t")
+
+
+def text(path):
+    try:
+        with open(path) as file:  # noqa: PTH123
+            return file.read()
+    except (OSError, ValueError):
+        return ""
 
 
 def names(directory):
@@ -91,9 +102,8 @@ def whole(name, script):
 def paused(name):
     """What the playbook pause has written, or nothing."""
     try:
-        with open("/etc/" + name + "/paused") as file:  # noqa: PTH123
-            return json.load(file)
-    except (OSError, ValueError):
+        return json.loads(text("/etc/" + name + "/paused"))
+    except ValueError:
         return None
 
 
@@ -107,16 +117,12 @@ def user(name):
 def foreign(name):
     """What bears the name on this host and was not made by this role."""
     marks = {"service": "/bin/hivetalk-scheduler run", "timer": "Unit=" + name + ".service"}
-    for suffix, mark in marks.items():
-        file = output("systemctl", "show", "--property=FragmentPath", "--value", "--", name + "." + suffix)[1]
-        if file.startswith("/"):
-            try:
-                with open(file) as unit:  # noqa: PTH123
-                    own = mark in unit.read()
-            except OSError:
-                own = False
-            if not own:
-                yield "the unit " + file
+    said = output("systemctl", "show", "--property=FragmentPath", "--", *[name + "." + one for one in marks])[
+        1
+    ]
+    for file in re.findall("^FragmentPath=(/.*)", said, re.M):
+        if marks[file.rpartition(".")[2]] not in text(file):
+            yield "the unit " + file
     if os.path.isdir("/opt/" + name + "/releases"):  # noqa: PTH112
         return
     # The role makes that directory first, so without it nothing is the role's.
@@ -206,6 +212,7 @@ def problems(name, calendar, interval):
 
 
 name, calendar, interval, script = sys.argv[1:]
+works = whole(name, script)
 print(
     json.dumps(
         {
@@ -217,9 +224,9 @@ print(
             "releases": names("/opt/" + name + "/releases"),
             "code": names("/opt/" + name + "/code"),
             "current": current(name),
-            "whole": whole(name, script),
+            "whole": works,
             "user": user(name),
-            "database": database(name),
+            "database": database(name, works),
             "paused": paused(name),
             "problems": list(problems(name, calendar, int(interval))),
         }

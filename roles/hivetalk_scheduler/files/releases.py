@@ -57,17 +57,17 @@ class Host:
         if check and not (self.opt / "releases" / release).exists():
             return {"changed": True}
         units = self.units(release)
+        timer = f"{self.name}.timer"
         # A template (NAME@.service) is no unit yet, and read anew for each that is made of it.
-        stale = [unit for unit in units if "@." not in unit and self.show(unit, "NeedDaemonReload") == "yes"]
+        said = self.show(timer, *(unit for unit in units if "@." not in unit))
+        stale = [unit for unit, state in said.items() if unit in units and state["NeedDaemonReload"] == "yes"]
         written = [unit for unit, text in units.items() if read(self.systemd / unit) != text]
         gone = sorted(self.units(self.current).keys() - units) if self.current else []
         secrets = (self.etc / "credentials.next").is_dir()
         changed = bool(written or gone or stale or secrets or self.current != release)
         changed |= any(not points(place, target) for place, target in self.links.items())
         paused = (self.etc / "paused").exists()
-        timer = f"{self.name}.timer"
-        state = (self.show(timer, "UnitFileState"), self.show(timer, "ActiveState"))
-        ready = paused or state == ("enabled", "active")
+        ready = paused or (said[timer]["UnitFileState"], said[timer]["ActiveState"]) == ("enabled", "active")
         if check:
             return {"changed": changed or not ready}
         if changed and self.unfinished() is None:
@@ -95,7 +95,8 @@ class Host:
 
     def whole(self, release: str) -> bool:
         """Whether nothing of `release` is missing here, its schema and its grants among it, and nobody is at work."""
-        held = self.show(f"{self.name}-deploy.service", "ActiveState") in ("active", "activating")
+        lock = f"{self.name}-deploy.service"
+        held = self.show(lock)[lock]["ActiveState"] in ("active", "activating")
         if held or self.unfinished() is not None or self.switch(release, check=True)["changed"]:
             return False
         asked = subprocess.run([self.opt / "current/command", "db", "check"], capture_output=True)  # noqa: S603 - ours
@@ -207,8 +208,12 @@ class Host:
         """The unit files of a release, by name."""
         return {path.name: path.read_bytes() for path in (self.opt / f"releases/{release}/units").iterdir()}
 
-    def show(self, unit: str, what: str) -> str:
-        return self.systemctl("show", f"--property={what}", "--value", "--", unit)
+    def show(self, *units: str) -> dict[str, dict[str, str]]:
+        """What systemd says of each unit, all of them at once."""
+        names, asked = "--property=ActiveState,NeedDaemonReload,UnitFileState", list(dict.fromkeys(units))
+        said = self.systemctl("show", names, "--", *asked).split("\n\n")
+        lines = [dict(line.split("=", 1) for line in one.splitlines()) for one in said]
+        return dict(zip(asked, lines, strict=True))
 
     def systemctl(self, *words: str, check: bool = True) -> str:
         done = subprocess.run(["systemctl", *words], capture_output=True, text=True)  # noqa: S603, S607 - our own words

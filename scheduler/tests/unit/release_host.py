@@ -15,11 +15,15 @@ SYSTEMCTL = """#!/bin/sh
 echo "$*" >>{state}/said
 case "$*" in *@.*) echo "a template is no unit" >&2; exit 1 ;; esac
 case "$1 $2" in
-    "show --property=NeedDaemonReload") cat {state}/stale-"$5" 2>/dev/null || echo no ;;
-    "show --property=UnitFileState") cat {state}/enabled 2>/dev/null || : ;;
-    "show --property=ActiveState")
-        case "$5" in *-deploy.service) state=deploy ;; *) state=active ;; esac
-        cat {state}/$state 2>/dev/null || : ;;
+    "show "*)
+        shift 3
+        for unit; do
+            case "$unit" in *-deploy.service) state=deploy ;; *) state=active ;; esac
+            echo "NeedDaemonReload=$(cat {state}/stale-"$unit" 2>/dev/null || echo no)"
+            echo "UnitFileState=$(cat {state}/enabled 2>/dev/null)"
+            echo "ActiveState=$(cat {state}/$state 2>/dev/null)"
+            echo
+        done ;;
     "daemon-reload ") [ ! -e {state}/broken ] || {{ echo no such luck >&2; exit 1; }} ;;
     "enable --quiet") echo enabled >{state}/enabled ;;
     "disable --quiet") echo disabled >{state}/enabled; echo inactive >{state}/active ;;

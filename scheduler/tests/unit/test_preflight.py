@@ -155,7 +155,7 @@ def probe(
     """What probe.py says on a host whose systemd is of this version and has these `units` (files' texts)."""
     for unit, text in (units or {}).items():
         (tmp_path / unit).write_text(text)
-    shown = f'case "$2" in *FragmentPath) ls {tmp_path}/$5 2>&-;; *) echo NeedDaemonReload=no;; esac'
+    shown = f'shift 3; for unit; do echo "FragmentPath=$(ls {tmp_path}/$unit 2>&-)"; done'
     (tmp_path / "systemctl").write_text(
         f'#!/bin/sh\n[ "$1" = --version ] && echo "systemd {systemd}" && exit; {shown}\n'
     )
@@ -185,6 +185,27 @@ def test_a_whole_database_is_found_in_one_look(tmp_path: Path, status: int, said
     (tmp_path / "runuser").chmod(0o755)
     assert probe(tmp_path, name="it's")["database"] is whole
     assert "rolname = 'it''s'" in (tmp_path / "asked").read_text()
+
+
+@pytest.mark.parametrize(
+    ("url", "says", "asked"),
+    [
+        ("postgresql:///hivetalk", "true", False),
+        ("postgresql:///hivetalk", "false", True),
+        ("postgresql://db/hivetalk", "true", True),
+    ],
+)
+def test_a_whole_release_on_this_hosts_database_is_word_enough_of_it(
+    tmp_path: Path, url: str, says: str, asked: bool
+) -> None:
+    (tmp_path / "runuser").write_text(f"#!/bin/sh\necho f; touch {tmp_path}/asked\n")
+    (tmp_path / "runuser").chmod(0o755)
+    (tmp_path / "n/releases/a/units/one").mkdir(parents=True)
+    (tmp_path / "n/releases/a/config.toml").write_text(f'# managed\ndatabase_url = "{url}"\ninterval = 60\n')
+    (tmp_path / "n/current").symlink_to("releases/a")
+    script = (ROLE / "files/probe.py").read_text().replace('"/opt/"', f'"{tmp_path}/"')
+    found = probe(tmp_path, name="n", script=script, releases=f"print('{says}')")
+    assert (found["database"], (tmp_path / "asked").exists()) == (not asked, asked)
 
 
 @pytest.mark.parametrize(
