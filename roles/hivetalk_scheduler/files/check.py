@@ -1,13 +1,13 @@
-"""Checks the roles' variables on the controller, before any host changes; prints one problem a line, or without any, as
-JSON, the version, the code and the lock that the host needs (archive.py makes it), the user of database_url,
-and by what the host is known to others that share its database.
+"""Checks what hosts are given, on the controller, before any of them changes. Prints JSON: of each its problems, or
+without any also the version, the code and the lock that it needs (archive.py makes it), and the user of database_url.
 
-Arguments: the roles' argument_specs.yml. Standard input: JSON with ``variables`` (each that begins with a
-role's prefix), ``toml`` (the rendered config.toml) and ``target`` (the project's directory, what probe.py has said, the
-target's interpreter). Needs the package hivetalk_scheduler in the path.
+Arguments: the project's directory, the roles' argument_specs.yml. Standard input: JSON, of each host what it is given
+as JSON (``variables``, each that begins with a role's prefix, and ``toml``, the rendered config.toml), what probe.py
+has said there, if anything, and its interpreter. Needs the package hivetalk_scheduler in the path.
 """
 
 import difflib
+import functools
 import ipaddress
 import json
 import re
@@ -152,26 +152,45 @@ def lock_for(variables: dict[str, Any]) -> str:
     return "apprise" if schemes & SCHEMES else "runtime"
 
 
+def twins(hosts: dict[str, dict[str, Any]], given: dict[str, dict[str, Any]]) -> Iterator[tuple[str, str]]:
+    """Each host that shares its hostname and its database with others, and why that does not do."""
+    # A canary is fired by the host of that name, into its journal.
+    known: dict[tuple[str, ...], list[str]] = {}
+    for name, host in hosts.items():
+        url, scheduler = (given[name][PREFIX + word] for word in ("database_url", "name"))
+        if shared(url):
+            known.setdefault((host["hostname"], scheduler, shared(url)), []).append(name)
+    for names in known.values():
+        why = (
+            f"of one hostname, and at work on one database, are {' and '.join(names)}: each would fire the canaries "
+            "of the other, and their counts would be mixed; give each its own by hostnamectl set-hostname NAME"
+        )
+        if len(names) > 1:
+            yield from ((name, why) for name in names)
+
+
 def main() -> None:
-    given = json.load(sys.stdin)
-    found = list(problems(sys.argv[1:], given["variables"], given["toml"]))
-    if found:
-        print("\n".join(found))
-        sys.exit(1)
     import archive
 
-    project, probed, interpreter = given["target"]
-    host = json.loads(probed)
-    if host:
-        lock = lock_for(given["variables"])
-        version, code = archive.names(Path(project), [host["python"], host["machine"], interpreter], lock)
-        url, name = (given["variables"][PREFIX + word] for word in ("database_url", "name"))
-        database = shared(url)
-        known = {
-            "database_user": parameters(url)["user"],
-            "identity": f"{host['hostname']}/{name} {database}" if database else "",
-        }
-        print(json.dumps({"version": version, "code": code, "lock": lock, **known}))
+    project, *specs = sys.argv[1:]
+    hosts = json.load(sys.stdin)
+    # Most hosts are given the same, and are the same: once for all of them.
+    problems_of = functools.cache(lambda given: list(problems(specs, **json.loads(given))))
+    names_of = functools.cache(lambda inputs, lock: archive.names(Path(project), list(inputs), lock))
+    found = {name: {"problems": [*problems_of(given)]} for name, (given, _, _) in hosts.items()}
+
+    fit = [name for name in hosts if not found[name]["problems"] and hosts[name][1]]
+    variables = {name: json.loads(hosts[name][0])["variables"] for name in fit}
+    probed = {name: json.loads(hosts[name][1]) for name in fit}
+    for name in fit:
+        lock = lock_for(variables[name])
+        host = (probed[name]["python"], probed[name]["machine"], hosts[name][2])
+        version, code = names_of(host, lock)
+        user = parameters(variables[name][PREFIX + "database_url"])["user"]
+        found[name] |= {"version": version, "code": code, "lock": lock, "database_user": user}
+    for name, why in twins(probed, variables):
+        found[name]["problems"].append(why)
+    print(json.dumps(found))
 
 
 if __name__ == "__main__":

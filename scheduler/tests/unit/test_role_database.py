@@ -40,14 +40,10 @@ def migration(url: str) -> list[str]:
     }
     host = json.dumps({"python": "3.11", "machine": "x86_64", "hostname": "h"})
     known = {name: value for name, value in variables.items() if name in DEFAULTS}
-    given = {
-        "variables": variables,
-        "toml": render("config.toml.j2", **known),
-        "target": [str(TOP), host, "/usr/bin/python3"],
-    }
+    given = json.dumps({"variables": variables, "toml": render("config.toml.j2", **known)})
     said = subprocess.run(
-        [sys.executable, ROLE / "files/check.py", *SPECS],
-        input=json.dumps(given),
+        [sys.executable, ROLE / "files/check.py", TOP, *SPECS],
+        input=json.dumps({"h": [given, host, "/usr/bin/python3"]}),
         env=os.environ | {"PYTHONPATH": str(TOP / "scheduler")},
         capture_output=True,
         text=True,
@@ -55,7 +51,7 @@ def migration(url: str) -> list[str]:
     assert said.returncode == 0, said.stdout + said.stderr
     variables |= LOADER.load_from_file(str(DATABASE / "vars/main.yml"), trusted_as_template=True)
     variables |= {
-        "_hivetalk_scheduler_check": {"stdout": said.stdout},
+        "_hivetalk_scheduler_checked": json.loads(said.stdout)["h"],
         "_hivetalk_scheduler_installed_program": "/p",
     }
     task = yaml.safe_load((DATABASE / "tasks/migrate.yml").read_text())[0]["ansible.builtin.command"]

@@ -46,15 +46,13 @@ PAUSE: dict[str, Any] = {"_hivetalk_scheduler_end": {"stdout": "2026-11-24 08:00
 
 def render(template: str, **given: Any) -> str:
     """A file of templates/ with the role's defaults, but for `given`."""
-    made = '{"version": "1.0", "code": "1.0-c0de"}'
     variables: dict[str, Any] = {
         "role_path": str(ROLE),
-        "_hivetalk_scheduler_check": {"stdout": made},
         "_hivetalk_scheduler_release": "1.0-0123456789ab",
     }
     for file in ("defaults/main.yml", "vars/main.yml"):
         variables |= LOADER.load_from_file(str(ROLE / file), trusted_as_template=True)
-    variables |= given
+    variables |= {"_hivetalk_scheduler_checked": {"version": "1.0", "code": "1.0-c0de"}} | given
     templar = Templar(loader=LOADER, variables=variables)
     lookup = f"{{{{ lookup('ansible.builtin.template', '{TOP}/templates/{template}') }}}}"
     return str(templar.template(trust_as_template(lookup)))

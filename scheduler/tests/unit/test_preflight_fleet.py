@@ -1,0 +1,89 @@
+"""What check.py, in one call, says of each host of a deploy."""
+
+import io
+import json
+import sys
+from typing import Any
+
+import pytest
+
+from .test_preflight import DEFAULTS, SPECS, check
+from .test_templates import ROLE, TOP, render
+
+
+def host(hostname: str = "h", python: str = "3.11", **given: Any) -> list[str]:
+    """A host's part of the standard input, with the defaults but for `given`, which lack the role's prefix."""
+    variables = DEFAULTS | {f"hivetalk_scheduler_{name}": value for name, value in given.items()}
+    known = {name: value for name, value in variables.items() if name in DEFAULTS}
+    toml = render("config.toml.j2", **known)
+    probed = {"python": python, "machine": "x86_64", "hostname": hostname}
+    return [json.dumps({"toml": toml, "variables": variables}), json.dumps(probed), "/usr/bin/python3"]
+
+
+@pytest.fixture
+def judged(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """One entry for each time that variables were judged."""
+    calls: list[str] = []
+    real = check.problems
+
+    def problems(specs: list[str], variables: dict[str, Any], toml: str) -> Any:
+        calls.append(toml)
+        return real(specs, variables, toml)
+
+    monkeypatch.setattr(check, "problems", problems)
+    return calls
+
+
+@pytest.fixture
+def ask(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Any:
+    monkeypatch.syspath_prepend(str(ROLE / "files"))
+
+    def said(**hosts: list[str]) -> dict[str, Any]:
+        monkeypatch.setattr(sys, "argv", ["check.py", str(TOP), *SPECS])
+        monkeypatch.setattr(sys, "stdin", io.StringIO(json.dumps(hosts)))
+        check.main()
+        return dict(json.loads(capsys.readouterr().out))
+
+    return said
+
+
+def test_hosts_that_are_given_the_same_are_judged_once(ask: Any, judged: list[str]) -> None:
+    found = ask(**{f"h{number}": host(hostname=f"h{number}") for number in range(20)})
+    assert len(judged) == 1
+    assert len(found) == 20
+    assert all(one == found["h0"] and one["problems"] == [] for one in found.values())
+
+
+def test_each_host_has_its_own_answer(ask: Any) -> None:
+    found = ask(
+        plain=host(),
+        newer=host(python="3.13"),
+        mail=host(destinations=["mailto://u@example.org"]),
+        user=host(database_url="postgresql://u@db/x"),
+        bad=host(intervall=5),
+        mute=[*host(interval=0)[:1], "", "/usr/bin/python3"],
+        mute_and_good=[*host()[:1], "", "/usr/bin/python3"],
+    )
+    assert [found[name]["lock"] for name in ("plain", "mail")] == ["runtime", "apprise"]
+    assert len({found[name]["code"] for name in ("plain", "newer", "mail")}) == 3
+    assert found["user"]["code"] == found["plain"]["code"]
+    assert [found[name]["database_user"] for name in ("plain", "user")] == ["", "u"]
+    [said] = found["bad"]["problems"]
+    assert said.startswith("hivetalk_scheduler_intervall: no such variable")
+    assert "interval is 0" in found["mute"]["problems"][0]
+    # Its host could not be looked at: that is said elsewhere.
+    assert found["mute_and_good"] == {"problems": []}
+
+
+def test_hosts_of_one_hostname_that_share_a_database_are_each_told(ask: Any) -> None:
+    url = "postgresql://u@db/x"
+    found = ask(
+        one=host(database_url=url),
+        two=host(database_url=url),
+        other=host(hostname="other", database_url=url),
+        own=host(),
+        same=host(),
+        bad=host(database_url=url, intervall=5),
+    )
+    assert {name for name in found if found[name]["problems"]} == {"one", "two", "bad"}
+    assert "are one and two: each would fire the canaries" in found["one"]["problems"][0]
