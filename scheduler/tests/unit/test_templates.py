@@ -99,6 +99,20 @@ def test_the_interval_becomes_a_calendar_expression(interval: object, calendar: 
     assert value(timer(hivetalk_scheduler_interval=interval), "OnCalendar") == calendar
 
 
+def test_a_release_is_named_by_the_texts_of_all_its_files() -> None:
+    plain = render("release.j2")
+    for file in (
+        "config.toml",
+        "hivetalk-scheduler",
+        "hivetalk-scheduler.service",
+        "hivetalk-scheduler.timer",
+    ):
+        text = render(f"{file}.j2").rstrip("\n")
+        assert text.partition("\n")[2] in plain, file
+    for name, new in {"interval": 30, "memory_max": "300M", "name": "x", "alerts": ["ntfy://x"]}.items():
+        assert render("release.j2", **{f"hivetalk_scheduler_{name}": new}) != plain
+
+
 def test_the_timer_of_the_contract() -> None:
     unit = timer()
     assert value(unit, "OnCalendar") == "*:*:00"
