@@ -124,6 +124,7 @@ class Store:
 
         `running`: of the events that began in the window, only those that still run.
         """
+        self.connection.execute(self._sql["by_index"])
         return self._all("wanted", **_window(bounds), now=moment(now), running=running, **wanted._asdict())
 
     def catch(
@@ -134,6 +135,7 @@ class Store:
         `first`: what the predecessor recorded as sent is taken as sent.
         """
         found = {"now": moment(now), "first": first, "running": running, **wanted._asdict()}
+        self.connection.execute(self._sql["by_index"])
         caught = len(self._all("catch", **_window(bounds), **found))
         if caught:
             self._all("count_caught", by=self._counted_by, n=caught)

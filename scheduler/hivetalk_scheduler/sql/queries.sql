@@ -27,6 +27,13 @@ INSERT INTO hivetalk_scheduler.watermark (origin, caught_to) VALUES (%(origin)s,
 INSERT INTO hivetalk_scheduler.destination (name, origin)
 SELECT unnest(%(names)s::text[]), %(origin)s ON CONFLICT DO NOTHING
 
+-- name: by_index
+-- Until the transaction ends. What a catch finds are few rows of a long history, each by an index. By the planner's
+-- statistics, in which a day may be but a part of one step, it would expect many, and read all of the history to join them.
+SET LOCAL enable_seqscan = off;
+SET LOCAL enable_hashjoin = off;
+SET LOCAL enable_mergejoin = off
+
 -- name: wanted
 -- The deliveries that the events in the window call for and that are not there yet.
 -- Of an event that is over, only the end is wanted. An end before its start is no end (reported when it fires).

@@ -1,24 +1,26 @@
 """What a run costs does not grow with history: by the rows that PostgreSQL touches, not by time."""
 
+import re
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import psycopg
+import pytest
 
 from hivetalk_scheduler import sql
 from hivetalk_scheduler.clock import Clock
 from hivetalk_scheduler.config import Config
 from hivetalk_scheduler.database import connect
-from hivetalk_scheduler.store import Store
+from hivetalk_scheduler.store import Store, Wanted
 from tests.integration.application import installed_long_ago
 
 SHOWN = ("health", "own_run", "counted")
 """What a run asks for its metrics, of the operator's statements."""
 
 
-def test_what_a_run_looks_at_does_not_grow_with_history(url: str, owner: psycopg.Connection) -> None:
-    """No statement of an idle run reads more of the tables because they are old: EXPLAIN shows the rows."""
+def old(owner: psycopg.Connection) -> str:
+    """Write 20,000 events that are over; returns their times as SQL."""
     past = "generate_series(1, 20000) AS n, LATERAL (SELECT now() - interval '2 day' - n * interval '1 min' AS t) AS x"
     owner.execute(
         "INSERT INTO hivetalk_scheduler.delivery "
@@ -26,6 +28,12 @@ def test_what_a_run_looks_at_does_not_grow_with_history(url: str, owner: psycopg
         f"SELECT n::text, false, 'live', t, 'journal:', t, 'delivered', t FROM {past}"
     )
     owner.execute(f"INSERT INTO events (name, start_time, end_time) SELECT 'old', t, t FROM {past}")
+    return past
+
+
+def test_what_a_run_looks_at_does_not_grow_with_history(url: str, owner: psycopg.Connection) -> None:
+    """No statement of an idle run reads more of the tables because they are old: EXPLAIN shows the rows."""
+    past = old(owner)
     owner.execute(
         "INSERT INTO hivetalk_scheduler.payload SELECT event_id, test, transition, due_at, 0, 'json', event_id, 1, '' "
         "FROM hivetalk_scheduler.delivery"
@@ -57,6 +65,38 @@ def test_what_a_run_looks_at_does_not_grow_with_history(url: str, owner: psycopg
         history = {"lower": now - timedelta(days=10), "limit": 500} if name == "sweep" else {}
         touched = touched_by(store, texts[name], {**parameters, **history})
         assert touched < 1000, f"{name} looks at {touched} rows"
+
+
+def test_a_catch_never_joins_by_reading_the_history(
+    url: str, owner: psycopg.Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of ten million rows, a day is less than a step of the planner's statistics: it expects many of them, and to
+    read all of the history looks cheaper than to look up each."""
+    old(owner)
+    owner.execute("ANALYZE")
+    installed_long_ago(owner, "journal:")
+    store = Store(connect(Config(database_url=url)), Clock())
+    store.connection.execute("SET random_page_cost = 10000")  # so does that
+    plans: list[str] = []
+    execute = store._all
+
+    def explained(name: str, /, kind: Any = None, **parameters: Any) -> list[Any]:
+        if name in ("catch", "wanted"):
+            rows = store.connection.execute(f"EXPLAIN {store._sql[name]}", parameters).fetchall()
+            plans.append("\n".join(row["QUERY PLAN"] for row in rows))
+        return execute(name, kind, **parameters)
+
+    monkeypatch.setattr(store, "_all", explained)
+    now = round(datetime.now(UTC).timestamp() * 1_000_000)
+    bounds, wanted = (now - 86_400_000_000, now), Wanted(["journal:"], True, 1000, 0, store.canary)
+    with store.transaction():
+        store.wanted(bounds, now, wanted)
+    with store.transaction():
+        store.catch(bounds, now, wanted)
+    assert len(plans) == 2
+    for plan in plans:
+        assert "Nested Loop Left Join" in plan
+        assert not re.search(r"Hash \w+ Join|Hash Join|Merge|Seq Scan on (delivery|events)", plan), plan
 
 
 BURST = 5000
