@@ -39,15 +39,16 @@ def faulty(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
     return make
 
 
-def test_on_a_host_without_a_release_the_timer_is_stopped_and_disabled(
-    host: Host, faulty: Callable[[str], Path]
-) -> None:
+def test_a_host_that_had_no_scheduler_is_left_without_one(host: Host, faulty: Callable[[str], Path]) -> None:
+    before = files.listing(host, *PLACES)
     bad = playbook.run("deploy", top=faulty("cannot start"))
     assert bad.status != 0
     assert bad.says("its run failed: exit-code, status 3"), bad.output
-    assert bad.says("there is none before it: the timer is stopped and disabled"), bad.output
-    timer = units.properties(host, f"{NAME}.timer")
-    assert (timer["ActiveState"], timer["UnitFileState"]) == ("inactive", "disabled")
+    assert bad.says("there is none before it: the host is without a scheduler, as it was"), bad.output
+    assert bad.says("The last lines of its journal:"), bad.output
+    assert files.listing(host, *PLACES) == before
+    assert not host.user(NAME).exists and not host.file(f"/var/lib/{NAME}").exists
+    assert units.properties(host, f"{NAME}.timer")["LoadState"] == "not-found"
     # The next deploy needs no hand.
     good = playbook.run("deploy", KEY.format(1), "--limit=hivetalk-bad-release")
     assert good.status == 0, good.output
