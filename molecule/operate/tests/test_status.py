@@ -18,6 +18,16 @@ INSERT = (
 )
 
 
+def test_each_host_has_the_code_for_its_own_python(first: Host, second: Host) -> None:
+    found = {
+        host.check_output(
+            "python3 -c 'import sys; print(*sys.version_info[:2], sep=chr(46))'"
+        ): host.check_output("cd /opt/hivetalk-scheduler/current/code/lib && echo *")
+        for host in (first, second)
+    }
+    assert found == {"3.11": "python3.11", "3.13": "python3.13"}
+
+
 def test_every_host_is_a_row(first: Host, second: Host, tmp_path: Path) -> None:
     application.query(first, INSERT)
     (tmp_path / "more.yml").write_text(
