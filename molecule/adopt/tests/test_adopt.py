@@ -51,7 +51,8 @@ def story(host: Host) -> Iterator[Story]:
         story = Story(
             before, failed, files.listing(host, *UNITS), properties(host, f"{NAME}.timer"), received
         )
-        host.check_output(f"rm -r /opt/{NAME}/current")
+        # Of the deploy that failed nothing is left.
+        assert not host.file(f"/opt/{NAME}").exists and not host.user(NAME).exists
 
         over = threading.Event()
 
