@@ -8,8 +8,9 @@ import argparse
 import os
 import re
 import signal
-import time
+import subprocess
 import uuid
+from contextlib import suppress
 from http.client import HTTPConnection, HTTPException, HTTPSConnection
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -19,8 +20,6 @@ from hivetalk_scheduler.errors import UsageError
 
 LIMIT = 5.0
 """Seconds that connecting, or one answer, may take; the unit itself is ended after 15."""
-LOOKS, PAUSE = 20, 0.1
-"""How often, and after how many seconds again, a run that is just starting is looked for."""
 
 
 def main(args: argparse.Namespace) -> int:
@@ -58,12 +57,14 @@ def _verdict(said: dict[str, str]) -> str:
 
 
 def _invocation(unit: str) -> str:
-    """systemd's id of the run that is at work, which it tells those after the run by itself."""
+    """systemd's id of the run that has just begun, which it tells those after the run by itself."""
     link = Path("/run/systemd/units", f"invocation:{unit}")
-    for _ in range(LOOKS):
-        if link.is_symlink():
-            return str(link.readlink())
-        time.sleep(PAUSE)
+    if link.is_symlink():
+        return str(link.readlink())
+    # A run that was short is over, and systemd 257 has taken the link away with it.
+    words = ["systemctl", "show", "--property=InvocationID", "--value", "--", unit]
+    with suppress(OSError, subprocess.TimeoutExpired):
+        return subprocess.run(words, capture_output=True, text=True, timeout=LIMIT).stdout.strip()  # noqa: S603
     return ""
 
 
