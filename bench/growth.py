@@ -122,7 +122,7 @@ def _inside(url: str, plans: Path, rounds: int) -> None:
         look = store.look(names)
         bounds = window.bounds(look.now, look.origin, look.caught_to, config, True)
         store.catch(bounds, look.now, Wanted(names, True, 10_000, 0, store.canary))
-        store.ahead(look.now + 67_000_000, 1)
+        store.ahead(look.now + 67_000_000, 1, 0, leased=True)
         # A hundred that are due: written, claimed and completed, then undone.
         execute_text(
             "INSERT INTO hivetalk_scheduler.delivery (event_id, test, transition, due_at, destination, next_at)"

@@ -1,6 +1,6 @@
 """Catching: from events in the window to rows in ``delivery``."""
 
-from hivetalk_scheduler import destinations, window
+from hivetalk_scheduler import clock, destinations, window
 from hivetalk_scheduler.config import Config
 from hivetalk_scheduler.event import SECOND
 from hivetalk_scheduler.store import Look, Store, Wanted
@@ -9,6 +9,8 @@ LIMIT = 10_000
 """Deliveries that one statement writes; what is left over is caught by the next one, seconds later."""
 SWEEP = 1000
 """Events that a run sweeps: a long history costs each run no more than that, and is gone over in many runs."""
+PAUSE = 2.0
+"""Seconds between two catches while a run holds; more where that would be more than a tenth of its time."""
 
 
 class Catcher:
@@ -21,6 +23,8 @@ class Catcher:
         self.wanted = Wanted(list(self.urls), config.room_relays != "none", LIMIT, config.lead, store.canary)
         self.more = False
         """The last catch reached LIMIT: there is more."""
+        self.pause = PAUSE
+        """Seconds from the beginning of the last catch to that of the next."""
 
     def catch(self, late: bool) -> tuple[Look, tuple[int, int], int]:
         """Catch what is new; to be called within a transaction. Returns the look, the window, and how many.
@@ -28,6 +32,7 @@ class Catcher:
         `late`: reach back over everything that may still be announced, not only over the window.
         """
         config, names = self._config, self.wanted.names
+        at = clock.monotonic()
         look = self._store.look(names)
         first = look.caught_to is None
         bounds = window.bounds(look.now, look.origin, look.caught_to, config, late)
@@ -45,6 +50,7 @@ class Catcher:
         if not self.more:
             # Only a complete catch moves the watermark.
             self._store.mark(look.now, swept_to)
+        self.pause = max(PAUSE, 10 * (clock.monotonic() - at))
         return look, bounds, caught
 
     def sweep(self, look: Look, now: int, lower: int) -> tuple[tuple[int, int] | None, int | None]:

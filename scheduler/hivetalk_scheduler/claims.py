@@ -49,7 +49,7 @@ class Claims:
         Returns what is to be sent, and how many were claimed.
         """
         with self.store.transaction():
-            claimed = self.store.claim(self._run, self._lease, limit, busy, run_up)
+            claimed = self.store.claim(self._run, self._lease, limit, busy, run_up, self._config.lead)
             if not claimed:
                 return [], 0
             # The database's clock was there before its answer came, so what waits from here is never early.

@@ -24,8 +24,6 @@ from hivetalk_scheduler.upkeep import Upkeep
 
 T = TypeVar("T")
 
-RECATCH = 2.0
-"""Seconds between two catches while a run holds."""
 PREPARE = 5.0
 """Seconds before its due time at which a delivery is signed and its destination connected."""
 STOP_GRACE = 3.0
@@ -33,7 +31,10 @@ STOP_GRACE = 3.0
 BATCHES = 4
 """Batches that may be in flight at once: what bounds the memory of a run."""
 MANY = 100
-"""Answers to record that are worth a second connection, while the first one is busy."""
+"""Answers to record that are worth a second connection, while the first one is busy; and sends in flight with which
+more answers are about to come."""
+LINGER = 0.05
+"""Seconds that answers wait for more of them, in a burst: a transaction costs what a hundred of its rows do."""
 GAP = 5.0
 """Seconds that the hand-over may be put off until nothing falls due during it."""
 QUIET = 1.0
@@ -76,6 +77,8 @@ class Firing:
         self._run_up = RUN_UP
         self._taken_at = 0
         """When the last claim set out."""
+        self._in_vain: list[str] = []
+        """The destinations that were busy when the last claim found nothing for any other."""
         self.caught = 0
         self.counts = self._claims.counts
 
@@ -101,18 +104,17 @@ class Firing:
             self._close_beside()
 
     async def _loop(self) -> None:
-        recatch_at = self._clock.now() + round(RECATCH * SECOND)
+        recatch_at = self._clock.now() + round(self._catcher.pause * SECOND)
         while not self._stopping and self._clock.now() < self._deadline:
             self._nudge.clear()
             quiet = not (self._in_flight or self._answered)
             room = BATCHES * self._config.batch_size - self._in_flight - len(self._answered)
-            if room > 0 and await self._take(min(room, self._config.batch_size)):
+            if room > 0 and self._worth_taking() and await self._take(min(room, self._config.batch_size)):
                 continue
             now = self._clock.now()
             if now >= recatch_at or self._catcher.more:
                 self.caught += await self._query(self._recatch)
-                took = self._clock.now() - now
-                recatch_at = now + max(round(RECATCH * SECOND), 10 * took)  # a tenth of the time at most
+                recatch_at = now + round(self._catcher.pause * SECOND)
                 continue
             if now >= self._hold_end and quiet:
                 if now >= self._last_end or not await self._due_soon(now):
@@ -127,10 +129,20 @@ class Firing:
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._nudge.wait(), max(wait, 0.0005))
 
+    def _busy(self) -> list[str]:
+        """The destinations that should be given nothing now."""
+        full = BATCHES // 2 * self._config.batch_size
+        return [name for name, lane in self._lanes.items() if lane.busy or len(lane) >= full]
+
+    def _worth_taking(self) -> bool:
+        """Not at each answer of a busy destination: a claim that leaves it out reads all that waits for it."""
+        return (
+            not self._in_vain or self._clock.now() >= self._taken_at + SOON or self._busy() != self._in_vain
+        )
+
     async def _take(self, limit: int) -> int:
         """Claim what is due and give it to its lanes; returns how many rows were claimed."""
-        full = BATCHES // 2 * self._config.batch_size
-        busy = [name for name, lane in self._lanes.items() if lane.busy or len(lane) >= full]
+        busy = self._busy()
         self._taken_at = self._clock.now()
         self._run_up = min(RUN_UP + 16 * self._clock.doubt, RUN_UP_MOST)
         ready, claimed = await self._query(self._claims.take, limit, busy, self._run_up)
@@ -140,6 +152,7 @@ class Firing:
             by_lane[item.delivery.destination].append(item)
         for name, items in by_lane.items():
             self._lanes[name].put(items)
+        self._in_vain = [] if claimed else busy
         return claimed
 
     async def _prepare(self, now: int) -> int:
@@ -182,7 +195,7 @@ class Firing:
 
     def _ahead(self, until: int) -> list[Delivery]:
         with self._store.transaction():
-            return self._store.ahead(until, self._config.batch_size)
+            return self._store.ahead(until, self._config.batch_size, self._config.lead)
 
     def _recatch(self) -> int:
         with self._store.transaction():
@@ -211,6 +224,8 @@ class Firing:
         """Record answers as they come; what comes during one transaction goes with the next."""
         while not self._closing or self._answered:
             if self._answered:
+                if self._in_flight >= MANY and len(self._answered) < self._config.batch_size:
+                    await asyncio.sleep(LINGER)
                 batch = self._answered[:]
                 await self._complete(batch)
                 del self._answered[: len(batch)]

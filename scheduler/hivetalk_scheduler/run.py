@@ -34,7 +34,7 @@ def run(config: Config) -> None:
     with store.transaction():
         look, bounds, caught = catcher.catch(late=True)
         hold_end = window.hold_end(look.now, clock.host(), config) if config.hold else look.now
-        idle = not store.ahead(hold_end, 1)
+        idle = not store.ahead(hold_end, 1, config.lead, leased=True)
         store.start_run(
             run_id, bounds, look.now, host=socket.gethostname(), release=release(),
             offset=database_clock.host_offset(), caught=caught, idle=idle,

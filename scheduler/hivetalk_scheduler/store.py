@@ -158,16 +158,20 @@ class Store:
         """Record a run's end; `counts`: caught, delivered, retried, failed."""
         self._all("finish_run", run=run, **counts)
 
-    def ahead(self, until: int, limit: int) -> list[Delivery]:
-        """The pending deliveries up to `until`, soonest first."""
-        return self._all("ahead", Delivery, until=moment(until), limit=limit, canary=self.canary)
+    def ahead(self, until: int, limit: int, lead: float, leased: bool = False) -> list[Delivery]:
+        """The pending deliveries up to `until`, soonest first, those that some run has claimed only if `leased`.
+
+        `lead`: seconds by which everything is sent ahead.
+        """
+        parameters = {"until": moment(until), "limit": limit, "lead": lead, "leased": leased}
+        return self._all("ahead", Delivery, canary=self.canary, **parameters)
 
     def claim(
-        self, run: str, lease: float, limit: int, busy: Iterable[str] = (), run_up: float = 0
+        self, run: str, lease: float, limit: int, busy: Iterable[str] = (), run_up: float = 0, lead: float = 0
     ) -> list[Delivery]:
         """Claim what is due within `run_up` seconds, for `lease` seconds, but for the destinations `busy`."""
         parameters = {
-            "lease": lease, "limit": limit, "busy": list(busy), "run_up": run_up, "canary": self.canary,
+            "lease": lease, "limit": limit, "busy": list(busy), "run_up": run_up, "lead": lead, "canary": self.canary,
         }  # fmt: skip
         before = clock.monotonic()
         claimed = self._all("claim", Delivery, run=run, **parameters)

@@ -10,7 +10,7 @@ CREATE TABLE IF NOT EXISTS events (
     image_url      text,
     status         text DEFAULT 'planned',
     nostr_event_id text
-);
+) WITH (fillfactor = 50);  -- room for `status`, which each meeting is written twice, beside the row
 CREATE INDEX IF NOT EXISTS events_start_time ON events (start_time);
 CREATE INDEX IF NOT EXISTS events_end_time ON events (end_time);
 

@@ -35,7 +35,7 @@ def main(args: argparse.Namespace) -> int:
         rows = store.wanted(bounds, at, catcher.wanted)
         swept, _ = catcher.sweep(look, at, bounds[0])
         rows += store.wanted(swept, at, catcher.wanted, running=True) if swept else []
-        there = store.ahead(max(until, bounds[1]), LIMIT)
+        there = store.ahead(max(until, bounds[1]), LIMIT, settings.lead, leased=True)
         store.connection.execute("ROLLBACK; BEGIN")
     caught = [
         {**{k: row[k] for k in ("event_id", "test", "transition", "due_at", "destination")}, "new": True}

@@ -64,9 +64,9 @@ SELECT DISTINCT ON (c.due_at, c.event_id, c.transition, d.destination, c.test)
  CROSS JOIN LATERAL (
         SELECT k.name AS destination FROM hivetalk_scheduler.destination AS k
          WHERE k.name = ANY(%(names)s) AND c.due_at >= k.origin AND c.only_to IS NULL
-         UNION
+         UNION ALL  -- what comes twice is taken once
         SELECT c.only_to WHERE c.only_to IS NOT NULL
-         UNION
+         UNION ALL
         SELECT left(regexp_replace(btrim(c.room_relay_url), '/+$', ''), 500)
          WHERE %(room_relays)s AND btrim(c.room_relay_url) <> '') AS d
   LEFT JOIN hivetalk_scheduler.delivery AS x
@@ -88,8 +88,8 @@ SELECT DISTINCT ON (c.due_at, c.event_id, c.transition, d.destination, c.test)
 -- back after a change of mind is announced as it is now: a new generation, with bytes of its own; where two runs see
 -- the same, the first makes it.
 INSERT INTO hivetalk_scheduler.delivery AS d
-       (event_id, test, transition, due_at, destination, generation, next_at, state, completed_at, answer)
-SELECT w.event_id, w.test, w.transition, w.due_at, w.destination, w.generation,
+       (event_id, test, transition, due_at, destination, generation, caught_at, next_at, state, completed_at, answer)
+SELECT w.event_id, w.test, w.transition, w.due_at, w.destination, w.generation, %(now)s,
        CASE WHEN w.transition = 'ended' AND w.due_at < %(now)s THEN %(now)s
             ELSE w.due_at - make_interval(secs => %(lead)s) END,
        CASE WHEN s.sent THEN 'delivered' ELSE 'pending' END,
@@ -130,24 +130,27 @@ UPDATE hivetalk_scheduler.run
  WHERE id = %(run)s
 
 -- name: ahead
--- What may be claimed up to `until`, soonest first.
+-- What may be claimed up to `until`, soonest first; what is claimed and may come back by then only if `leased`.
 SELECT d.id, d.event_id, d.test, d.transition, d.due_at, d.of_start, d.destination, d.next_at, d.claims, d.attempts,
        d.generation, d.forced, d.next_at AS fire_at, statement_timestamp() AS now
   FROM hivetalk_scheduler.delivery AS d
- WHERE d.state = 'pending' AND d.next_at <= %(until)s
+ WHERE d.state = 'pending' AND CASE WHEN d.transition = 'ended' THEN greatest(d.due_at, d.caught_at) ELSE d.due_at END <= %(until)s + make_interval(secs => %(lead)s)
+   AND d.next_at <= %(until)s AND (%(leased)s OR d.claimed_by IS NULL OR d.next_at <= statement_timestamp())
    AND (d.destination !~ '^canary:' OR d.destination = %(canary)s
         OR d.caught_at < statement_timestamp() - interval '5 min')
    AND d.destination <> ALL(ARRAY(SELECT name FROM hivetalk_scheduler.destination WHERE probe_at > statement_timestamp()))
- ORDER BY d.next_at LIMIT %(limit)s
+ ORDER BY CASE WHEN d.transition = 'ended' THEN greatest(d.due_at, d.caught_at) ELSE d.due_at END LIMIT %(limit)s
 
 -- name: claim
 -- An `ended` waits while the same event's `live` is being sent, or is due itself and not yet judged; a destination
 -- that rests waits. A canary is its own release's; one that was left behind is anybody's, to be cancelled.
 -- statement_timestamp() is never later than the clock. What is claimed `run_up` seconds early is sent when it is due: `now`
--- is the clock that this is told by.
+-- is the clock that this is told by. Of the columns that it changes none is indexed (migration 0004).
 WITH due AS MATERIALIZED (
-    SELECT d.id, d.next_at AS fire_at FROM hivetalk_scheduler.delivery AS d
-     WHERE d.state = 'pending' AND d.next_at <= statement_timestamp() + make_interval(secs => %(run_up)s)
+    SELECT d.ctid AS place, d.next_at AS fire_at FROM hivetalk_scheduler.delivery AS d
+     WHERE d.state = 'pending'
+       AND CASE WHEN d.transition = 'ended' THEN greatest(d.due_at, d.caught_at) ELSE d.due_at END <= statement_timestamp() + make_interval(secs => %(run_up)s + %(lead)s)
+       AND d.next_at <= statement_timestamp() + make_interval(secs => %(run_up)s)
        AND d.destination <> ALL(%(busy)s)
        AND (d.destination !~ '^canary:' OR d.destination = %(canary)s
             OR d.caught_at < statement_timestamp() - interval '5 min')
@@ -157,11 +160,11 @@ WITH due AS MATERIALIZED (
              WHERE l.event_id = d.event_id AND l.test = d.test AND l.transition <> 'ended'
                AND l.destination = d.destination AND l.state || '' = 'pending'
                AND (l.claimed_by IS NOT NULL OR l.next_at <= statement_timestamp() + make_interval(secs => %(run_up)s))))
-     ORDER BY d.next_at LIMIT %(limit)s
+     ORDER BY CASE WHEN d.transition = 'ended' THEN greatest(d.due_at, d.caught_at) ELSE d.due_at END LIMIT %(limit)s
        FOR UPDATE OF d SKIP LOCKED)
 UPDATE hivetalk_scheduler.delivery AS d
    SET claimed_by = %(run)s, claims = d.claims + 1, next_at = clock_timestamp() + make_interval(secs => %(lease)s)
-  FROM due WHERE d.id = due.id
+  FROM due WHERE d.ctid = due.place  -- where it stays while it is locked
 RETURNING d.id, d.event_id, d.test, d.transition, d.due_at, d.of_start, d.destination, d.next_at, d.claims, d.attempts,
           d.generation, d.forced, due.fire_at, clock_timestamp() AS now
 

@@ -164,6 +164,7 @@ def parameters_of_all(now: datetime) -> dict[str, Any]:
         "host": "host",
         "n": 1,
         "run_up": 0.02,
+        "leased": False,
     }
 
 
