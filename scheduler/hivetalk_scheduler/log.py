@@ -45,7 +45,10 @@ def _value(value: object) -> str:
 
 def line(word: str, fields: dict[str, object]) -> str:
     """One line without its priority; a field that is None is left out."""
-    return " ".join([word, *(f"{k}={_value(v)}" for k, v in fields.items() if v is not None)])
+    for key, value in fields.items():  # a burst is thousands of lines
+        if value is not None:
+            word += f" {key}={value if type(value) is str and _bare(value) else _value(value)}"
+    return word
 
 
 def write(priority: int, word: str, /, **fields: object) -> None:
