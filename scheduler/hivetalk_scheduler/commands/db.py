@@ -6,11 +6,10 @@ import os
 import sys
 from typing import Any
 
-from psycopg import sql as compose
-
 from hivetalk_scheduler import config, progress, sql
 from hivetalk_scheduler.database import Connection, connect, translated
 from hivetalk_scheduler.errors import ConfigError, UsageError
+from hivetalk_scheduler.lean import psycopg
 
 LOCK = 0x48495645
 """The advisory lock (of the transaction, so that a pooler does no harm) that keeps two migrations apart."""
@@ -54,7 +53,7 @@ def migrate(args: argparse.Namespace) -> int:
                 )
                 applied.append(f"{migration.version:04d} {migration.name}")
         if args.grant_to:
-            role = compose.Identifier(args.grant_to).as_string(connection)
+            role = psycopg.sql.Identifier(args.grant_to).as_string(connection)
             connection.execute(sql.grants().format(role=role).encode())
     if args.json:
         print(json.dumps({"applied": applied, "version": max(have, newest)}))
@@ -143,16 +142,14 @@ def look(connection: Connection) -> list[dict[str, Any]]:
 
 
 def _check_grants(connection: Connection, add: Any) -> None:
-    missing = []
-    for table, rights in TABLES.items():
-        for right in rights.split(", "):
-            row = connection.execute(
-                "SELECT has_schema_privilege('hivetalk_scheduler', 'USAGE') "
-                "AND has_table_privilege(%s, %s) AS granted",
-                [f"hivetalk_scheduler.{table}", right],
-            ).fetchone()
-            if not row or not row["granted"]:
-                missing.append(f"{right} on {table}")
+    wanted = [(table, right) for table, rights in TABLES.items() for right in rights.split(", ")]
+    rows = connection.execute(
+        "SELECT what || ' on ' || name AS missing FROM unnest(%s::text[], %s::text[]) AS w (name, what) "
+        "WHERE NOT (has_schema_privilege('hivetalk_scheduler', 'USAGE') "
+        "AND has_table_privilege('hivetalk_scheduler.' || name, what))",
+        [[table for table, _ in wanted], [right for _, right in wanted]],
+    ).fetchall()
+    missing = [row["missing"] for row in rows]
     row = connection.execute(
         "SELECT has_function_privilege('hivetalk_scheduler.write_back(text[], text[], text[])', 'EXECUTE') AS granted"
     ).fetchone()
@@ -202,9 +199,9 @@ def _check_rows(connection: Connection, add: Any) -> None:
     connection.execute("SET LOCAL enable_seqscan = off")
     for column in ("starts_at", "ends_at"):
         lines = connection.execute(
-            compose.SQL(
+            psycopg.sql.SQL(
                 "EXPLAIN SELECT FROM hivetalk_scheduler.event_source WHERE {} > now() AND {} < now() + interval '4 min'"
-            ).format(*[compose.Identifier(column)] * 2)
+            ).format(*[psycopg.sql.Identifier(column)] * 2)
         ).fetchall()
         scans = [
             line["QUERY PLAN"]

@@ -64,6 +64,20 @@ def test_an_idle_run_imports_nothing_that_it_does_not_need(url: str, tmp_path: P
     assert loaded <= LIBRARIES | set(STANDARD.split())
 
 
+def test_a_check_of_the_database_imports_no_more_of_psycopg(url: str, tmp_path: Path) -> None:
+    """Each deploy has each host check it, also where nothing is to be done."""
+    file = tmp_path / "config.toml"
+    file.write_text(f"database_url = '{url}'\n")
+    ran = python(
+        "from hivetalk_scheduler.cli import main\n"
+        "main(['--config', sys.argv[1], 'db', 'check'])\n"
+        "print('imported', *sys.modules)",
+        str(file),
+    )
+    imported = set(ran.stdout.rpartition("imported")[2].split())
+    assert "psycopg" in imported and not imported & {"asyncio", "ssl", "logging"}
+
+
 def test_what_psycopg_did_without_is_there_for_everyone_else() -> None:
     """The stand-ins are gone once psycopg is imported."""
     ran = python(

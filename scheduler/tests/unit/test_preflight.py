@@ -209,7 +209,13 @@ def test_a_whole_release_on_this_hosts_database_is_word_enough_of_it(
 
 
 @pytest.mark.parametrize(
-    ("says", "whole"), [("print('true')", True), ("print('false')", False), ("raise OSError", False)]
+    ("says", "whole"),
+    [
+        ("print('true')", True),
+        ("print('false')", False),
+        ("raise OSError", False),
+        ("print('true'); sys.exit('no')", False),
+    ],
 )
 def test_a_whole_host_is_found_in_the_same_look(tmp_path: Path, says: str, whole: bool) -> None:
     script = (ROLE / "files/probe.py").read_text()
