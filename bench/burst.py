@@ -122,11 +122,13 @@ def measure(server: Server, quick: bool) -> dict[str, Any]:
         rounds = 1 if quick else 3
         samples: dict[str, list[dict[str, Any]]] = {}
         for turn in range(rounds):
-            for caught, name in (
-                (True, "ours, deliveries caught ahead"),
-                (False, "ours, from meetings alone"),
+            for name, caught, write_back in (
+                ("ours, deliveries caught ahead", True, True),
+                ("ours, caught ahead, nothing shown to the application", True, False),
+                ("ours, from meetings alone", False, True),
             ):
-                samples.setdefault(name, []).append(of_ours(server, number, caught))
+                one = of_ours(server, number, caught, write_back=write_back)
+                samples.setdefault(name, []).append(one)
                 say(f"burst {number}, round {turn + 1}: {name}: {samples[name][-1]['rate']:,.0f}/s")
             for peer in PEERS:
                 if not installed(peer.file) or (peer.most < number and (turn or number > 20_000)):
