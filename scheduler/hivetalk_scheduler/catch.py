@@ -24,7 +24,7 @@ class Catcher:
         self.more = False
         """The last catch reached LIMIT: there is more."""
         self.pause = PAUSE
-        """Seconds from the beginning of the last catch to that of the next."""
+        """Seconds from the beginning of one look at the window to that of the next."""
 
     def catch(self, late: bool) -> tuple[Look, tuple[int, int], int]:
         """Catch what is new; to be called within a transaction. Returns the look, the window, and how many.
@@ -50,7 +50,8 @@ class Catcher:
         if not self.more:
             # Only a complete catch moves the watermark.
             self._store.mark(look.now, swept_to)
-        self.pause = max(PAUSE, 10 * (clock.monotonic() - at))
+        if not late:
+            self.pause = max(PAUSE, 10 * (clock.monotonic() - at))
         return look, bounds, caught
 
     def sweep(self, look: Look, now: int, lower: int) -> tuple[tuple[int, int] | None, int | None]:

@@ -122,5 +122,6 @@ def translate(error: psycopg.Error) -> errors.SchedulerError:
             return errors.ConfigError(
                 f"database: {text}; check database_url and the credential database_password"
             )
-        return errors.DatabaseUnavailable(f"database: {text}; the next run tries again")
+        held = "; pg_stat_activity says who holds it" if isinstance(error, e.LockNotAvailable) else ""
+        return errors.DatabaseUnavailable(f"database: {text}{held}; the next run tries again")
     return errors.DataError(f"database: {text}")

@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Callable
 from typing import TypeVar
 
-from hivetalk_scheduler import destinations, log
+from hivetalk_scheduler import clock, destinations, log
 from hivetalk_scheduler.catch import Catcher
 from hivetalk_scheduler.claims import Claims
 from hivetalk_scheduler.clock import Clock
@@ -53,7 +53,7 @@ class Firing:
     def __init__(
         self,
         store: Store,
-        clock: Clock,
+        clock_: Clock,
         config: Config,
         catcher: Catcher,
         upkeep: Upkeep,
@@ -61,7 +61,7 @@ class Firing:
         hold_end: int,
         deadline: int,
     ) -> None:
-        self._store, self._clock, self._config, self._catcher = store, clock, config, catcher
+        self._store, self._clock, self._config, self._catcher = store, clock_, config, catcher
         self._upkeep, self._hold_end, self._deadline = upkeep, hold_end, deadline
         self._last_end = hold_end + round(GAP * SECOND)
         self._lanes: dict[str, Lane] = {}
@@ -72,13 +72,15 @@ class Firing:
         self._database = asyncio.Lock()
         self._beside: Store | None = None
         self._stopping = self._closing = False
-        self._claims = Claims(store, clock, config, run, self._find)
+        self._claims = Claims(store, clock_, config, run, self._find)
         self._prepared: set[int] = set()
         self._run_up = RUN_UP
         self._taken_at = 0
         """When the last claim set out."""
         self._in_vain: list[str] = []
-        """The destinations that were busy when the last claim found nothing for any other."""
+        """The destinations that were busy when the last claim found nothing for any other; and until when (on
+        clock.monotonic()) to leave it at that."""
+        self._vain_until = 0.0
         self.caught = 0
         self.counts = self._claims.counts
 
@@ -136,13 +138,11 @@ class Firing:
 
     def _worth_taking(self) -> bool:
         """Not at each answer of a busy destination: a claim that leaves it out reads all that waits for it."""
-        return (
-            not self._in_vain or self._clock.now() >= self._taken_at + SOON or self._busy() != self._in_vain
-        )
+        return not self._in_vain or clock.monotonic() >= self._vain_until or self._busy() != self._in_vain
 
     async def _take(self, limit: int) -> int:
         """Claim what is due and give it to its lanes; returns how many rows were claimed."""
-        busy = self._busy()
+        busy, began = self._busy(), clock.monotonic()
         self._taken_at = self._clock.now()
         self._run_up = min(RUN_UP + 16 * self._clock.doubt, RUN_UP_MOST)
         ready, claimed = await self._query(self._claims.take, limit, busy, self._run_up)
@@ -153,6 +153,7 @@ class Firing:
         for name, items in by_lane.items():
             self._lanes[name].put(items)
         self._in_vain = [] if claimed else busy
+        self._vain_until = clock.monotonic() + min(SOON / SECOND, 10 * (clock.monotonic() - began))
         return claimed
 
     async def _prepare(self, now: int) -> int:
@@ -175,7 +176,9 @@ class Firing:
         wakes = [self._hold_end]
         if due:
             # What has come within reach since the last claim is nobody's yet; what was, is somebody's.
-            wakes.append(now if max(due) > self._taken_at + 0.8 * run_up else now + SOON)
+            new = max(due) > self._taken_at + 0.8 * run_up
+            self._in_vain = [] if new else self._in_vain
+            wakes.append(now if new else now + SOON)
         if later:
             first = later[0].next_at
             wakes.append(first - (run_up if first <= soon else round(PREPARE * SECOND)))

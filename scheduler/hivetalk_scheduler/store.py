@@ -159,10 +159,7 @@ class Store:
         self._all("finish_run", run=run, **counts)
 
     def ahead(self, until: int, limit: int, lead: float, leased: bool = False) -> list[Delivery]:
-        """The pending deliveries up to `until`, soonest first, those that some run has claimed only if `leased`.
-
-        `lead`: seconds by which everything is sent ahead.
-        """
+        """What is pending up to `until`, soonest first; what some run has claimed only if `leased`."""
         parameters = {"until": moment(until), "limit": limit, "lead": lead, "leased": leased}
         return self._all("ahead", Delivery, canary=self.canary, **parameters)
 

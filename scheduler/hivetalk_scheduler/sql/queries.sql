@@ -100,7 +100,7 @@ SELECT w.event_id, w.test, w.transition, w.due_at, w.destination, w.generation, 
         SELECT coalesce(%(first)s AND w.status IN ('ended:sent', w.transition || ':sent'), false) AS sent) AS s
     ON CONFLICT (event_id, test, transition, due_at, destination) DO UPDATE
        SET state = 'pending', next_at = excluded.next_at, completed_at = NULL, answer = NULL, claimed_by = NULL,
-           attempts = 0, generation = excluded.generation
+           attempts = 0, generation = excluded.generation, caught_at = excluded.caught_at
      WHERE d.state <> 'pending' AND d.generation < excluded.generation
 RETURNING d.due_at
 
@@ -130,7 +130,8 @@ UPDATE hivetalk_scheduler.run
  WHERE id = %(run)s
 
 -- name: ahead
--- What may be claimed up to `until`, soonest first; what is claimed and may come back by then only if `leased`.
+-- What may be claimed up to `until`, soonest first, which by the key it is not: an attempt after the first comes later. What
+-- is claimed and may come back by then only if `leased`.
 SELECT d.id, d.event_id, d.test, d.transition, d.due_at, d.of_start, d.destination, d.next_at, d.claims, d.attempts,
        d.generation, d.forced, d.next_at AS fire_at, statement_timestamp() AS now
   FROM hivetalk_scheduler.delivery AS d
@@ -139,7 +140,7 @@ SELECT d.id, d.event_id, d.test, d.transition, d.due_at, d.of_start, d.destinati
    AND (d.destination !~ '^canary:' OR d.destination = %(canary)s
         OR d.caught_at < statement_timestamp() - interval '5 min')
    AND d.destination <> ALL(ARRAY(SELECT name FROM hivetalk_scheduler.destination WHERE probe_at > statement_timestamp()))
- ORDER BY CASE WHEN d.transition = 'ended' THEN greatest(d.due_at, d.caught_at) ELSE d.due_at END LIMIT %(limit)s
+ ORDER BY d.next_at LIMIT %(limit)s
 
 -- name: claim
 -- An `ended` waits while the same event's `live` is being sent, or is due itself and not yet judged; a destination

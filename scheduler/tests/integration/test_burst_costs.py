@@ -1,7 +1,6 @@
 """What a burst costs the database: counted, not timed."""
 
 import time
-from collections import Counter
 from collections.abc import Collection, Sequence
 
 import psycopg
@@ -54,13 +53,14 @@ def test_what_the_application_shows_is_written_beside_the_row(url: str, owner: p
     """In the tables that the role makes: each meeting is written twice."""
     due(owner, "journal:")
     run(config(url))
-    owner.execute("SELECT pg_stat_force_next_flush()")
-    row = owner.execute(
-        "SELECT count(*) FILTER (WHERE status = 'live:sent'),"
-        " (SELECT n_tup_hot_upd FROM pg_stat_user_tables WHERE relname = 'events') FROM events"
-    ).fetchone()
-    assert row is not None and row[0] == NUMBER
-    assert row[1] > 0.8 * NUMBER, row
+    counted, until = (0, 0), time.monotonic() + 10
+    while counted[0] < NUMBER and time.monotonic() < until:  # the run's session says so when it has ended
+        time.sleep(0.05)
+        counted = owner.execute(
+            "SELECT n_tup_upd, n_tup_hot_upd FROM pg_stat_user_tables WHERE relname = 'events'"
+        ).fetchone() or (0, 0)
+    assert counted[0] == NUMBER
+    assert counted[1] > 0.8 * NUMBER, counted
 
 
 def test_in_a_burst_answers_are_recorded_many_at_a_time(
@@ -97,23 +97,27 @@ def test_a_few_answers_are_recorded_at_once(
 def test_what_waits_for_a_busy_destination_is_not_read_at_each_of_its_answers(
     url: str, owner: psycopg.Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    in_vain = Counter[bool]()
+    in_vain: list[float] = []
     take = Claims.take
 
     def count(
         claims: Claims, limit: int, busy: Collection[str], run_up: float = 0
     ) -> tuple[list[Ready], int]:
+        began = time.monotonic()
         found = take(claims, limit, busy, run_up)
-        in_vain[bool(busy) and found[1] == 0] += 1
+        if busy and not found[1]:
+            time.sleep(0.02)  # of much that waits
+            in_vain.append(time.monotonic() - began)
         return found
 
     monkeypatch.setattr(Claims, "take", count)
     monkeypatch.setattr(fire, "LINGER", 0.0)
-    with Receiver(delay=0.005) as receiver:
+    with Receiver(delay=0.02) as receiver:
         due(owner, receiver.url)
         began = time.monotonic()
         run(config(url, receiver, batch_size=50, concurrency=2))
         took = time.monotonic() - began
     assert len(receiver.received) == NUMBER
-    # The lane is full six times: after each first look, one a tenth of a second.
-    assert 0 < in_vain[True] <= 10 + took / 0.1, (in_vain, took)
+    # One in a tenth of a second, and the first of each time when the lane is full.
+    assert in_vain
+    assert sum(in_vain) < took / 3, (len(in_vain), sum(in_vain), took)
