@@ -91,16 +91,16 @@ def of_ours(
         program = running(f"burst-ours-{index}", command, environment)
         programs.append((program, program.__enter__()))
     try:
-        seen = 0
+        seen = peak = 0
         until = time.monotonic() + patience
         while seen < number:
             seen += sum(program.new_lines(b">delivered ") for _, program in programs)
+            peak = max(program.peak() for _, program in programs)
             if seen < number and (time.monotonic() > until or all(one.gone() for _, one in programs)):
                 raise RuntimeError(
                     f"{seen} of {number} were delivered, then it ended or took {patience:.0f} s"
                 )
             time.sleep(0.05)
-        peak = max(program.peak() for _, program in programs)
     finally:
         for manager, _ in programs:
             manager.__exit__(None, None, None)

@@ -23,7 +23,7 @@ class Program:
         self.log.parent.mkdir(parents=True, exist_ok=True)
         self.name, self.command = name, [str(word) for word in command]
         self._environment = {**os.environ, **(environment or {})}
-        self._read = 0
+        self._read = self._peak = 0
         self.usage: resource.struct_rusage | None = None
         """After `end`."""
         self.began = 0.0
@@ -65,9 +65,10 @@ class Program:
         return os.waitid(os.P_PID, self.process.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
 
     def peak(self) -> int:
-        """Peak resident memory so far, kB."""
-        status = Path(f"/proc/{self.process.pid}/status").read_text()
-        return int(status.partition("VmHWM:")[2].split()[0])
+        """Peak resident memory so far, kB; of a program that has ended, as it was when last asked for."""
+        found = Path(f"/proc/{self.process.pid}/status").read_text().partition("VmHWM:")[2].split()
+        self._peak = int(found[0]) if found else self._peak
+        return self._peak
 
     def end(self, patience: float = 10) -> None:
         """SIGTERM, later SIGKILL; learns its usage."""
