@@ -1,7 +1,10 @@
 """The demo's meeting: write it, watch the timer announce it, and check what arrived. Usage: HOST RELAY."""
 
 import asyncio
+import contextlib
 import json
+import os
+import signal
 import sys
 import time
 from typing import Any
@@ -47,7 +50,11 @@ async def follow_journal(host: str, since: float) -> None:
         "--follow",
     )
     process = await asyncio.create_subprocess_exec(
-        *command, f"--since=@{since:.0f}", stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.DEVNULL
+        *command,
+        f"--since=@{since:.0f}",
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.DEVNULL,
+        start_new_session=True,
     )
     assert process.stdout is not None  # noqa: S101 - a pipe was asked for
     try:
@@ -63,8 +70,9 @@ async def follow_journal(host: str, since: float) -> None:
             ):
                 stamped("journal", text if len(text) < 160 else text[:157] + "...")
     finally:
-        process.terminate()
-        await process.wait()
+        # Not waited for: journalctl in the container holds the pipe until its next line.
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGTERM)
 
 
 async def follow_relay(url: str, identifier: str, arrived: list[dict[str, Any]]) -> None:
