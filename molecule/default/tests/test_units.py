@@ -76,7 +76,7 @@ def test_a_run_may_take_512_mb_and_256_tasks(host: Host) -> None:
 
 
 # It sleeps, since the journal takes a program's last words in when it has the time.
-SAYS = r"""echo one \\ '"two"'; printf 'three\033[31m\n'; sleep 1; exit 78"""
+SAYS = r"""sleep 1; echo one \\ '"two"'; printf 'three\033[31m\n'; sleep 1; exit 78"""
 
 
 def test_a_unit_that_fails_is_told_in_one_line(host: Host) -> None:
