@@ -19,8 +19,7 @@ logged, and its row stays; a peer locks a row of a queue and deletes it, and no 
 difference. The bare clients read, sign and record nothing, so what they are ahead by is that: a relay that keeps
 everything in memory takes more than one process can sign, one that writes to a disk does not. One process already keeps
 both processors busy, so a second one adds little. To read meetings anew (`sources`) is to go down an index, which is a
-level deeper in a table of a million. Twenty hosts share this machine's processors with Ansible, which works for each of
-them: see what the play by hand takes; and the less one host takes, the more of that are twenty.
+level deeper in a table of a million.
 """
 _METHOD = {
     "lateness": """\
@@ -59,7 +58,8 @@ day has 1,000 meetings in each column, 20,000 on a busy day. In `claim` and `com
 plans are kept with the results.""",
     "deploy": """\
 A whole `ansible-playbook`, with 20 forks, to containers that run systemd: a first deploy, then the median of
-three that find nothing to do. By hand is a play of three tasks that checks nothing. kB are the commands, what they
+three that find nothing to do (one of the public role, which takes long). By hand is a play of three tasks that checks
+nothing; the twenty hosts share this machine's processors with Ansible. kB are the commands, what they
 read and the files that reach the containers, Ansible's own modules included; modules go through the connection at
 once, as with ssh and this project's `ansible.cfg`.""",
 }

@@ -1,13 +1,14 @@
 """Checks what hosts are given, on the controller, before any of them changes. Prints JSON: of each its problems, or
-without any also the version, the code and the lock that it needs (archive.py makes it), and the user of database_url.
+without any also its release, the code and the lock that it needs (archive.py makes it), and the user of database_url.
 
-Arguments: the project's directory, the roles' argument_specs.yml. Standard input: JSON, of each host what it is given
-as JSON (``variables``, each that begins with a role's prefix, and ``toml``, the rendered config.toml), what probe.py
-has said there, if anything, and its interpreter. Needs the package hivetalk_scheduler in the path.
+Arguments: the project's directory, the roles' argument_specs.yml. Standard input: JSON, of each host the variables that
+begin with a role's prefix, as JSON, what probe.py has said there, if anything, and its interpreter. Needs the package
+hivetalk_scheduler in the path.
 """
 
 import difflib
 import functools
+import hashlib
 import ipaddress
 import json
 import re
@@ -17,6 +18,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
+import templates
 import yaml
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 
@@ -34,9 +36,10 @@ NETWORKS = ("localhost", "link-local", "multicast")
 OWN = re.compile(r"(localhost|127\.[\d.]+|\[?::1\]?)?(:\d*)?|[/@].*")
 """A database's host that is the scheduler's own: nothing, its loopback, or a socket (with its port)."""
 CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+UNBINDABLE = re.compile(r"[\x00-\x1f\x7f\"\\]")
 
 
-def problems(specs: list[str], variables: dict[str, Any], toml: str) -> Iterator[str]:
+def problems(project: Path, specs: list[str], variables: dict[str, Any]) -> Iterator[str]:
     """Everything that is wrong, each with the variable, its value unless it is a secret, and the mend."""
     known: dict[str, Any] = {}
     for path in specs:
@@ -49,7 +52,7 @@ def problems(specs: list[str], variables: dict[str, Any], toml: str) -> Iterator
     yield from unfit
     if not unfit:
         yield from unfit_texts(variables)
-        yield from misfits(toml, variables)
+        yield from misfits(templates.render(project / "templates/config.toml.j2", variables), variables)
 
 
 def unfit_values(variables: dict[str, Any], known: dict[str, Any]) -> Iterator[str]:
@@ -79,6 +82,11 @@ def unfit_texts(variables: dict[str, Any]) -> Iterator[str]:
     for variable in (PREFIX + "on_calendar", PREFIX + "destinations", PREFIX + "alerts"):
         if "\\" in str(variables[variable]):
             yield f"{variable} contains a backslash, which a unit cannot hold there: write it without"
+    if variables[PREFIX + "networks"] and UNBINDABLE.search(unquote(variables[PREFIX + "database_url"])):
+        yield (
+            f"{PREFIX}database_url contains a control character, a quote or a backslash, and with {PREFIX}networks "
+            "the unit binds the files that it names: write it without"
+        )
     yield from unfit_limits(variables)
     admin = variables.get("hivetalk_database_admin_url", "")
     if admin:
@@ -169,25 +177,41 @@ def twins(hosts: dict[str, dict[str, Any]], given: dict[str, dict[str, Any]]) ->
             yield from ((name, why) for name in names)
 
 
+def files(project: Path, variables: dict[str, Any], target: dict[str, Any]) -> str:
+    """All of a release's files as one text, without the names that are made of it."""
+    unnamed = {"_hivetalk_scheduler_release": "", "_hivetalk_scheduler_code": ""}
+    given = variables | unnamed | {"_hivetalk_scheduler_target": target}
+    return templates.render(project / "templates/release.j2", given)
+
+
 def main() -> None:
     import archive
 
-    project, *specs = sys.argv[1:]
+    project, specs = Path(sys.argv[1]), sys.argv[2:]
     hosts = json.load(sys.stdin)
     # Most hosts are given the same, and are the same: once for all of them.
-    problems_of = functools.cache(lambda given: list(problems(specs, **json.loads(given))))
-    names_of = functools.cache(lambda inputs, lock: archive.names(Path(project), list(inputs), lock))
+    problems_of = functools.cache(lambda given: list(problems(project, specs, json.loads(given))))
+    names_of = functools.cache(lambda inputs, lock: archive.names(project, list(inputs), lock))
+    files_of = functools.cache(lambda given, target: files(project, json.loads(given), dict(target)))
     found = {name: {"problems": [*problems_of(given)]} for name, (given, _, _) in hosts.items()}
 
     fit = [name for name in hosts if not found[name]["problems"] and hosts[name][1]]
-    variables = {name: json.loads(hosts[name][0])["variables"] for name in fit}
+    variables = {name: json.loads(hosts[name][0]) for name in fit}
     probed = {name: json.loads(hosts[name][1]) for name in fit}
     for name in fit:
         lock = lock_for(variables[name])
         host = (probed[name]["python"], probed[name]["machine"], hosts[name][2])
         version, code = names_of(host, lock)
+        # By what is in it: the same input is the same release.
+        text = files_of(hosts[name][0], tuple((key, probed[name][key]) for key in ("encrypts", "prefix")))
+        digest = hashlib.sha256(json.dumps([code, text]).encode()).hexdigest()
         user = parameters(variables[name][PREFIX + "database_url"])["user"]
-        found[name] |= {"version": version, "code": code, "lock": lock, "database_user": user}
+        found[name] |= {
+            "release": f"{version}-{digest[:12]}",
+            "code": code,
+            "lock": lock,
+            "database_user": user,
+        }
     for name, why in twins(probed, variables):
         found[name]["problems"].append(why)
     print(json.dumps(found))

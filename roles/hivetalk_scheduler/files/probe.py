@@ -8,6 +8,7 @@ read this file, so that one that is too old can say so.
 import contextlib
 import functools
 import grp
+import importlib.util
 import io
 import json
 import os
@@ -196,8 +197,9 @@ def unfit(calendar, interval):
     return None
 
 
-def problems(name, calendar, interval):
-    for what in foreign(name):
+def problems(name, calendar, interval, works):
+    # What works is the scheduler's own.
+    for what in () if works else foreign(name):
         yield (
             "hivetalk_scheduler_name is {!r}: {} is on this host and is not the scheduler's; take another name, "
             "remove it if nothing else uses it, or take over from its units by the playbook adopt".format(
@@ -210,9 +212,7 @@ def problems(name, calendar, interval):
                 sys.executable, platform.python_version(), *NEEDED_PYTHON
             )
         )
-    try:
-        import venv  # noqa: F401
-    except ImportError:
+    if not importlib.util.find_spec("venv"):
         yield "Python's module venv is missing: install the package python3-venv, or python3 in full"
     version = systemd_version()
     if version < NEEDED_SYSTEMD:
@@ -244,7 +244,7 @@ print(
             "user": user(name),
             "database": database(name, works),
             "paused": paused(name),
-            "problems": list(problems(name, calendar, int(interval))),
+            "problems": list(problems(name, calendar, int(interval), works)),
         }
     )
 )

@@ -91,9 +91,9 @@ class Lab:
         self.do("finish", "5")
 
     def lay_out(self, **secrets: str) -> list[str]:
-        """What secrets.py does for the role."""
+        """What credentials.py does for the role."""
         done = subprocess.run(
-            [sys.executable, "-I", "-c", (ROLE / "files/secrets.py").read_text(), self.etc],
+            [sys.executable, "-I", "-c", (ROLE / "files/credentials.py").read_text(), self.etc],
             input=json.dumps(secrets),
             capture_output=True,
             text=True,

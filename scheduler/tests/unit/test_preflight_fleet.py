@@ -3,21 +3,26 @@
 import io
 import json
 import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from .test_preflight import DEFAULTS, SPECS, check
-from .test_templates import ROLE, TOP, render
+from .test_templates import TOP
 
 
-def host(hostname: str = "h", python: str = "3.11", **given: Any) -> list[str]:
+def host(hostname: str = "h", python: str = "3.11", encrypts: bool = True, **given: Any) -> list[str]:
     """A host's part of the standard input, with the defaults but for `given`, which lack the role's prefix."""
     variables = DEFAULTS | {f"hivetalk_scheduler_{name}": value for name, value in given.items()}
-    known = {name: value for name, value in variables.items() if name in DEFAULTS}
-    toml = render("config.toml.j2", **known)
-    probed = {"python": python, "machine": "x86_64", "hostname": hostname}
-    return [json.dumps({"toml": toml, "variables": variables}), json.dumps(probed), "/usr/bin/python3"]
+    probed = {
+        "python": python,
+        "machine": "x86_64",
+        "hostname": hostname,
+        "encrypts": encrypts,
+        "prefix": "/usr",
+    }
+    return [json.dumps(variables), json.dumps(probed), "/usr/bin/python3"]
 
 
 @pytest.fixture
@@ -26,9 +31,9 @@ def judged(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     calls: list[str] = []
     real = check.problems
 
-    def problems(specs: list[str], variables: dict[str, Any], toml: str) -> Any:
-        calls.append(toml)
-        return real(specs, variables, toml)
+    def problems(project: Path, specs: list[str], variables: dict[str, Any]) -> Any:
+        calls.append(json.dumps(variables))
+        return real(project, specs, variables)
 
     monkeypatch.setattr(check, "problems", problems)
     return calls
@@ -36,8 +41,6 @@ def judged(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 @pytest.fixture
 def ask(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Any:
-    monkeypatch.syspath_prepend(str(ROLE / "files"))
-
     def said(**hosts: list[str]) -> dict[str, Any]:
         monkeypatch.setattr(sys, "argv", ["check.py", str(TOP), *SPECS])
         monkeypatch.setattr(sys, "stdin", io.StringIO(json.dumps(hosts)))
@@ -60,6 +63,10 @@ def test_each_host_has_its_own_answer(ask: Any) -> None:
         newer=host(python="3.13"),
         mail=host(destinations=["mailto://u@example.org"]),
         user=host(database_url="postgresql://u@db/x"),
+        longer=host(interval=30),
+        secret=host(webhook_secret="whsec_" + "A" * 32),
+        plainly=host(webhook_secret="whsec_" + "A" * 32, encrypts=False),
+        kept=host(keep_releases=7),
         bad=host(intervall=5),
         mute=[*host(interval=0)[:1], "", "/usr/bin/python3"],
         mute_and_good=[*host()[:1], "", "/usr/bin/python3"],
@@ -67,6 +74,10 @@ def test_each_host_has_its_own_answer(ask: Any) -> None:
     assert [found[name]["lock"] for name in ("plain", "mail")] == ["runtime", "apprise"]
     assert len({found[name]["code"] for name in ("plain", "newer", "mail")}) == 3
     assert found["user"]["code"] == found["plain"]["code"]
+    # A release is named by what is in its files, and in its code; a secret is not.
+    others = ("plain", "newer", "mail", "user", "longer", "secret", "plainly")
+    assert len({found[name]["release"] for name in others}) == len(others)
+    assert found["kept"]["release"] == found["plain"]["release"]
     assert [found[name]["database_user"] for name in ("plain", "user")] == ["", "u"]
     [said] = found["bad"]["problems"]
     assert said.startswith("hivetalk_scheduler_intervall: no such variable")

@@ -12,7 +12,7 @@ from ansible.template import Templar, trust_as_template
 from psycopg.conninfo import conninfo_to_dict
 
 from .test_preflight import DEFAULTS, SPECS
-from .test_templates import LOADER, ROLE, TOP, render
+from .test_templates import LOADER, ROLE, TOP
 
 DATABASE = TOP / "roles/hivetalk_database"
 ADMIN = "postgresql://owner@db1:5432,db2:5433/x"
@@ -38,12 +38,12 @@ def migration(url: str) -> list[str]:
         "hivetalk_database_admin_url": ADMIN,
         "hivetalk_database_admin_password": "",
     }
-    host = json.dumps({"python": "3.11", "machine": "x86_64", "hostname": "h"})
-    known = {name: value for name, value in variables.items() if name in DEFAULTS}
-    given = json.dumps({"variables": variables, "toml": render("config.toml.j2", **known)})
+    host = json.dumps(
+        {"python": "3.11", "machine": "x86_64", "hostname": "h", "encrypts": True, "prefix": "/usr"}
+    )
     said = subprocess.run(
         [sys.executable, ROLE / "files/check.py", TOP, *SPECS],
-        input=json.dumps({"h": [given, host, "/usr/bin/python3"]}),
+        input=json.dumps({"h": [json.dumps(variables), host, "/usr/bin/python3"]}),
         env=os.environ | {"PYTHONPATH": str(TOP / "scheduler")},
         capture_output=True,
         text=True,

@@ -12,7 +12,7 @@ from .test_on_calendar import needs_systemd
 
 TOP = Path(__file__).parents[3]
 RELEASE = [
-    "Name the release",
+    "Check the variables of all hosts, and name the release of each",
     "Install the release",
     "Migrate the scheduler's schema",
     "Lay out the secrets that are new",

@@ -1,4 +1,4 @@
-"""Secrets on a host (secrets.py): encrypted by systemd where it can, written only when they differ."""
+"""Secrets on a host (credentials.py): encrypted by systemd where it can, written only when they differ."""
 
 import json
 import os
@@ -38,7 +38,7 @@ class Host:
 
     def run(self, *options: str, **secrets: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
-            [sys.executable, "-I", "-c", (ROLE / "files/secrets.py").read_text(), self.etc, *options],
+            [sys.executable, "-I", "-c", (ROLE / "files/credentials.py").read_text(), self.etc, *options],
             input=json.dumps(secrets),
             env={"PATH": f"{self.state}:{os.environ['PATH']}"},
             capture_output=True,

@@ -4,15 +4,13 @@ import os
 import re
 import shlex
 import subprocess
+import sys
 import tomllib
 from pathlib import Path
 from typing import Any
 
 import pytest
 from ansible.errors import AnsibleError
-from ansible.parsing.dataloader import DataLoader
-from ansible.plugins.loader import init_plugin_loader
-from ansible.template import Templar, trust_as_template
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
@@ -21,8 +19,11 @@ from hivetalk_scheduler.config import Config
 
 TOP = Path(__file__).parents[3]
 ROLE = TOP / "roles" / "hivetalk_scheduler"
-LOADER = DataLoader()
-init_plugin_loader([])
+sys.path.append(str(ROLE / "files"))
+
+import templates  # noqa: E402 - the role's own
+
+LOADER = templates.LOADER
 
 HOSTILE = [
     "%n%h%%",
@@ -44,18 +45,12 @@ PAUSE: dict[str, Any] = {"_hivetalk_scheduler_end": {"stdout": "2026-11-24 08:00
 """What the templates of a pause need besides: when it ends."""
 
 
+NAMES = {"_hivetalk_scheduler_checked": {"release": "1.0-0123456789ab", "code": "1.0-c0de"}}
+
+
 def render(template: str, **given: Any) -> str:
     """A file of templates/ with the role's defaults, but for `given`."""
-    variables: dict[str, Any] = {
-        "role_path": str(ROLE),
-        "_hivetalk_scheduler_release": "1.0-0123456789ab",
-    }
-    for file in ("defaults/main.yml", "vars/main.yml"):
-        variables |= LOADER.load_from_file(str(ROLE / file), trusted_as_template=True)
-    variables |= {"_hivetalk_scheduler_checked": {"version": "1.0", "code": "1.0-c0de"}} | given
-    templar = Templar(loader=LOADER, variables=variables)
-    lookup = f"{{{{ lookup('ansible.builtin.template', '{TOP}/templates/{template}') }}}}"
-    return str(templar.template(trust_as_template(lookup)))
+    return templates.render(TOP / "templates" / template, NAMES | given)
 
 
 def directives(unit: str) -> list[tuple[str, str]]:
