@@ -123,15 +123,17 @@ def _inside(url: str, plans: Path, rounds: int) -> None:
         bounds = window.bounds(look.now, look.origin, look.caught_to, config, True)
         store.catch(bounds, look.now, Wanted(names, True, 10_000, 0, store.canary))
         store.ahead(look.now + 67_000_000, 1, 0, leased=True)
-        # A hundred that are due: written, claimed and completed, then undone.
+        # A hundred of today's that are due: written, claimed, read and completed, then undone.
         execute_text(
             "INSERT INTO hivetalk_scheduler.delivery (event_id, test, transition, due_at, destination, next_at)"
-            " SELECT gen_random_uuid()::text, false, 'live', now(), 'journal:', now() - interval '1 s'"
-            f" FROM generate_series(1, {DUE})"
+            " SELECT event_id, false, 'live', now(), 'journal:', now() - interval '1 s'"
+            "   FROM hivetalk_scheduler.event_source"
+            "  WHERE starts_at BETWEEN now() - interval '24 h' AND now()"
+            f" ORDER BY random() LIMIT {DUE}"
         )
         claimed = store.claim("bench", 50, 500, [])
         assert len(claimed) == DUE, len(claimed)  # noqa: S101 - else nothing was measured
-        store.sources(claimed)
+        assert len(store.sources(claimed)) == DUE  # noqa: S101 - else nothing was measured
         done = [Completion(one, "delivered", "", True, look.now) for one in claimed]
         assert len(store.complete("bench", done)) == DUE  # noqa: S101 - else nothing was measured
         store.prune(config.retention, 1000)

@@ -1,9 +1,10 @@
 """Checks what hosts are given, on the controller, before any of them changes. Prints JSON: of each its problems, or
-without any also its release, the code and the lock that it needs (archive.py makes it), and the user of database_url.
+without any also its name and release, the code and the lock that it needs (archive.py makes it), and the user of its
+database_url.
 
 Arguments: the project's directory, the roles' argument_specs.yml. Standard input: JSON, of each host the variables that
-begin with a role's prefix, as JSON, what probe.py has said there, if anything, and its interpreter. Needs the package
-hivetalk_scheduler in the path.
+begin with a role's prefix and ansible_managed, as JSON, what probe.py has said there, if anything, and its interpreter.
+Needs the package hivetalk_scheduler in the path.
 """
 
 import difflib
@@ -20,6 +21,7 @@ from urllib.parse import unquote, urlsplit
 
 import templates
 import yaml
+from ansible.errors import AnsibleError
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 
 from hivetalk_scheduler import config, keys
@@ -41,7 +43,7 @@ UNBINDABLE = re.compile(r"[\x00-\x1f\x7f\"\\]")
 
 def problems(project: Path, specs: list[str], variables: dict[str, Any]) -> Iterator[str]:
     """Everything that is wrong, each with the variable, its value unless it is a secret, and the mend."""
-    known: dict[str, Any] = {}
+    known: dict[str, Any] = {"ansible_managed": {"type": "str"}}
     for path in specs:
         known |= yaml.load(Path(path).read_text(), yaml.CSafeLoader)["argument_specs"]["main"]["options"]
     for name in sorted(set(variables) - set(known)):
@@ -77,8 +79,10 @@ def unfit_texts(variables: dict[str, Any]) -> Iterator[str]:
             "and begins with a letter"
         )
     kept = variables[PREFIX + "keep_releases"]
-    if int(kept) < 2:
+    if int(float(kept)) < 2:
         yield f"{PREFIX}keep_releases is {kept}: it takes 2 or more, the current one and one to return to"
+    if CONTROL.search(variables[PREFIX + "on_calendar"]):  # its last character, too
+        yield f"{PREFIX}on_calendar contains a line's end: write it without"
     for variable in (PREFIX + "on_calendar", PREFIX + "destinations", PREFIX + "alerts"):
         if "\\" in str(variables[variable]):
             yield f"{variable} contains a backslash, which a unit cannot hold there: write it without"
@@ -101,7 +105,7 @@ def unfit_limits(variables: dict[str, Any]) -> Iterator[str]:
         yield f"{PREFIX}memory_max is {memory!r}: it takes a number with M or G, such as 512M, or infinity"
     elif size[1] and int(size[1]) * (1024 if size[2] == "G" else 1) < LEAST_MEMORY:
         yield f"{PREFIX}memory_max is {memory!r}: a run needs {LEAST_MEMORY}M at least"
-    if int(variables[PREFIX + "tasks_max"]) < LEAST_TASKS:
+    if int(float(variables[PREFIX + "tasks_max"])) < LEAST_TASKS:
         yield f"{PREFIX}tasks_max is {variables[PREFIX + 'tasks_max']}: a run needs {LEAST_TASKS} at least"
     for network in variables[PREFIX + "networks"]:
         try:
@@ -203,10 +207,15 @@ def main() -> None:
         host = (probed[name]["python"], probed[name]["machine"], hosts[name][2])
         version, code = names_of(host, lock)
         # By what is in it: the same input is the same release.
-        text = files_of(hosts[name][0], tuple((key, probed[name][key]) for key in ("encrypts", "prefix")))
+        try:
+            text = files_of(hosts[name][0], tuple((key, probed[name][key]) for key in ("encrypts", "prefix")))
+        except AnsibleError as error:
+            found[name]["problems"].append(str(error))
+            continue
         digest = hashlib.sha256(json.dumps([code, text]).encode()).hexdigest()
         user = parameters(variables[name][PREFIX + "database_url"])["user"]
         found[name] |= {
+            "name": variables[name][PREFIX + "name"],
             "release": f"{version}-{digest[:12]}",
             "code": code,
             "lock": lock,

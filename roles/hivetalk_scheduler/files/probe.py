@@ -33,6 +33,7 @@ def output(*command):
     try:
         done = subprocess.run(  # noqa: S603
             command,
+            stdin=subprocess.DEVNULL,  # nobody is there to answer a question
             env=dict(os.environ, LC_ALL="C", TZ="UTC"),
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -71,7 +72,15 @@ def database(name, works):
     query += (
         " AND EXISTS (SELECT FROM pg_roles WHERE rolcanlogin AND rolname = '" + name.replace("'", "''") + "')"
     )
-    psql = ("psql", "--no-psqlrc", "--no-align", "--tuples-only", "--dbname=hivetalk", "--command=" + query)
+    psql = (
+        "psql",
+        "--no-password",
+        "--no-psqlrc",
+        "--no-align",
+        "--tuples-only",
+        "--dbname=hivetalk",
+        "--command=" + query,
+    )
     return output("runuser", "--user", "postgres", "--", *psql) == (0, "t")
 
 

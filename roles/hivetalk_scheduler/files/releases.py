@@ -99,7 +99,8 @@ class Host:
         held = self.show(lock)[lock]["ActiveState"] in ("active", "activating")
         if held or self.unfinished() is not None or self.switch(release, check=True)["changed"]:
             return False
-        asked = subprocess.run([self.opt / "current/command", "db", "check"], capture_output=True)  # noqa: S603 - ours
+        command = [self.opt / "current/command", "db", "check"]
+        asked = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True)  # noqa: S603 - ours
         return asked.returncode in (0, 65)  # EX_DATAERR: rows of the application's, which no deploy mends
 
     def back(self) -> dict[str, object]:

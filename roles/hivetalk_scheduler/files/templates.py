@@ -31,5 +31,5 @@ def templar(given: dict[str, Any]) -> Templar:
 
 def render(template: Path, given: dict[str, Any]) -> str:
     """The file's text; raises AnsibleError."""
-    lookup = f"{{{{ lookup('ansible.builtin.template', {str(template)!r}) }}}}"
-    return str(templar(given).template(trust_as_template(lookup)))
+    lookup = trust_as_template("{{ lookup('ansible.builtin.template', _template) }}")
+    return str(templar(given | {"_template": str(template)}).template(lookup))

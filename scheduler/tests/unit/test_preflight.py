@@ -101,6 +101,7 @@ def test_limits_that_systemd_can_read_have_no_problem() -> None:
             "hivetalk_scheduler_database_url contains a control character, a quote or a backslash",
         ),
         ({"on_calendar": "*:*:0/7\\"}, "hivetalk_scheduler_on_calendar contains a backslash"),
+        ({"on_calendar": "*:*:00\n"}, "hivetalk_scheduler_on_calendar contains a line's end"),
         (
             {"room_url": "https://x/{room}\nlead = 9"},
             "hivetalk_scheduler_room_url contains a control character",

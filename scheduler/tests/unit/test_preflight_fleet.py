@@ -7,20 +7,26 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from ansible.errors import AnsibleError
 
 from .test_preflight import DEFAULTS, SPECS, check
 from .test_templates import TOP
 
 
-def host(hostname: str = "h", python: str = "3.11", encrypts: bool = True, **given: Any) -> list[str]:
+def host(
+    hostname: str = "h", python: str = "3.11", encrypts: bool = True, prefix: str = "/usr", **given: Any
+) -> list[str]:
     """A host's part of the standard input, with the defaults but for `given`, which lack the role's prefix."""
-    variables = DEFAULTS | {f"hivetalk_scheduler_{name}": value for name, value in given.items()}
+    variables = DEFAULTS | {
+        name if name == "ansible_managed" else f"hivetalk_scheduler_{name}": value
+        for name, value in given.items()
+    }
     probed = {
         "python": python,
         "machine": "x86_64",
         "hostname": hostname,
         "encrypts": encrypts,
-        "prefix": "/usr",
+        "prefix": prefix,
     }
     return [json.dumps(variables), json.dumps(probed), "/usr/bin/python3"]
 
@@ -66,16 +72,21 @@ def test_each_host_has_its_own_answer(ask: Any) -> None:
         longer=host(interval=30),
         secret=host(webhook_secret="whsec_" + "A" * 32),
         plainly=host(webhook_secret="whsec_" + "A" * 32, encrypts=False),
-        kept=host(keep_releases=7),
+        bound=host(networks=["localhost"]),
+        bound_elsewhere=host(networks=["localhost"], prefix="/opt/py"),
+        managed=host(ansible_managed="by hand"),
+        kept=host(keep_releases="7.0"),
         bad=host(intervall=5),
         mute=[*host(interval=0)[:1], "", "/usr/bin/python3"],
         mute_and_good=[*host()[:1], "", "/usr/bin/python3"],
     )
     assert [found[name]["lock"] for name in ("plain", "mail")] == ["runtime", "apprise"]
+    assert found["plain"]["name"] == "hivetalk-scheduler"
     assert len({found[name]["code"] for name in ("plain", "newer", "mail")}) == 3
     assert found["user"]["code"] == found["plain"]["code"]
     # A release is named by what is in its files, and in its code; a secret is not.
     others = ("plain", "newer", "mail", "user", "longer", "secret", "plainly")
+    others += ("bound", "bound_elsewhere", "managed")
     assert len({found[name]["release"] for name in others}) == len(others)
     assert found["kept"]["release"] == found["plain"]["release"]
     assert [found[name]["database_user"] for name in ("plain", "user")] == ["", "u"]
@@ -98,3 +109,19 @@ def test_hosts_of_one_hostname_that_share_a_database_are_each_told(ask: Any) -> 
     )
     assert {name for name in found if found[name]["problems"]} == {"one", "two", "bad"}
     assert "are one and two: each would fire the canaries" in found["one"]["problems"][0]
+
+
+def test_a_host_whose_files_cannot_be_rendered_stops_no_other(
+    ask: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = check.files
+
+    def files(project: Path, variables: dict[str, Any], target: dict[str, Any]) -> Any:
+        if variables["hivetalk_scheduler_interval"] == 30:
+            raise AnsibleError("odd")
+        return real(project, variables, target)
+
+    monkeypatch.setattr(check, "files", files)
+    found = ask(plain=host(), odd=host(interval=30))
+    assert found["odd"] == {"problems": ["odd"]}
+    assert found["plain"]["release"]

@@ -148,6 +148,52 @@ def test_hosts_of_one_hostname_that_share_a_database_are_named(tmp_path: Path) -
     assert re.findall(r"^(\w+) .* failed=1 ", said.stdout, re.M) == ["fourth", "one", "third", "two"]
 
 
+AGAIN = """
+- hosts: all
+  gather_facts: false
+  vars_files:
+    - "{{ role }}/defaults/main.yml"
+    - "{{ role }}/vars/main.yml"
+  tasks:
+    - ansible.builtin.debug: {msg: "fit: {{ _hivetalk_scheduler_fit | bool }}, before any"}
+    - block:
+        - ansible.builtin.include_role: {name: hivetalk_scheduler, tasks_from: preflight}
+          vars: {hivetalk_scheduler_interval: 45}
+      rescue:
+        - ansible.builtin.debug: {msg: "fit: {{ _hivetalk_scheduler_fit | bool }}, refused"}
+    - ansible.builtin.include_role: {name: hivetalk_scheduler, tasks_from: preflight}
+    - ansible.builtin.debug: {msg: "fit: {{ _hivetalk_scheduler_fit | bool }}, passed"}
+    - ansible.builtin.debug: {msg: "fit: {{ _hivetalk_scheduler_fit | bool }}, another"}
+      vars: {hivetalk_scheduler_name: another}
+"""
+
+
+@needs_systemd
+def test_a_preflight_counts_for_the_scheduler_that_has_passed_it_alone() -> None:
+    # Such as a second one of the same play, or after a rescue.
+    said = subprocess.run(
+        [
+            Path(sys.executable).parent / "ansible-playbook",
+            "--inventory=localhost,",
+            "--connection=local",
+            f"--extra-vars=role={TOP}/roles/hivetalk_scheduler ansible_python_interpreter={sys.executable}",
+            "/dev/stdin",
+        ],
+        env=os.environ
+        | {"ANSIBLE_CONFIG": str(TOP / "ansible.cfg"), "ANSIBLE_ROLES_PATH": str(TOP / "roles")},
+        input=AGAIN,
+        capture_output=True,
+        text=True,
+    )
+    found = re.findall(r"fit: (\w+), (.+?)\W*$", said.stdout, re.M)
+    assert found == [
+        ("False", "before any"),
+        ("False", "refused"),
+        ("True", "passed"),
+        ("False", "another"),
+    ]
+
+
 PACKAGES = re.compile(
     r"\b(apt|apt_key|apt_repository|deb822_repository|dnf5?|yum|package|pacman|zypper|apk|pip):"
 )
