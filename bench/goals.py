@@ -79,8 +79,9 @@ def _growth(found: Found) -> Iterator[Goal]:
 
 
 def _scale(found: Found) -> Iterator[Goal]:
-    loop, ours = (found["2"][name]["rate"] / found["1"][name]["rate"] for name in found["1"])
-    yield Goal("two processes of one, in the loop's", 1, False, ours / loop)
+    for number in list(found)[1:]:
+        loop, ours = (found[number][name]["rate"] / found["1"][name]["rate"] for name in found["1"])
+        yield Goal(f"{number} processes of one, in the loop's", 1, False, ours / loop)
 
 
 def _backlog(found: Found) -> Iterator[Goal]:

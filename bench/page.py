@@ -18,8 +18,9 @@ What a burst takes is work for each meeting: it is claimed, read anew, judged, s
 logged, and its row stays; a peer locks a row of a queue and deletes it, and no second processor makes up for the
 difference. The bare clients read, sign and record nothing, so what they are ahead by is that: a relay that keeps
 everything in memory takes more than one process can sign, one that writes to a disk does not. One process already keeps
-both processors busy, so a second one adds little. To read meetings anew (`sources`) is to go down an index, which is a
-level deeper in a table of a million.
+both processors busy, so a second one adds little, and each more has its start and its own look at the window to pay. To
+read meetings anew (`sources`) is to go down an index of random ids, of which ten million do not stay in PostgreSQL's
+memory.
 """
 _METHOD = {
     "lateness": """\
