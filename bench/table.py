@@ -109,7 +109,7 @@ def _deploy(found: Found) -> str:
             [name, f"{one[case]['seconds']:.1f}", f"{one[case]['seconds'] / by_hand[case]['seconds']:.2f}",
              f"{one[case]['seconds'] / one[alone]['seconds']:.2f}", f"{one[case]['tasks']:.0f}",
              f"{one[case]['bytes'] / 1000:,.0f}"]
-            for name, one in found.items()
+            for name, one in found.items() if case in one
         ]  # fmt: skip
         head = [case, "seconds", "of by hand", "of one host", "tasks", "kB sent"]
         parts.append(_rows(head, rows))
