@@ -33,27 +33,28 @@ PLAY = """\
 """A deploy, with what its role includes only where there is something to do."""
 
 
-def tasks(*arguments: str) -> list[str]:
-    """The tasks of a deploy with these arguments, in order."""
-    said = subprocess.run(
+def played(text: str, *arguments: str) -> str:
+    """What ansible-playbook says to this play of the role on this machine; raises CalledProcessError."""
+    return subprocess.run(
         [
             Path(sys.executable).parent / "ansible-playbook",
             "--inventory=localhost,",
-            "--list-tasks",
             *arguments,
             "/dev/stdin",
         ],
         env=os.environ
         | {"ANSIBLE_CONFIG": str(TOP / "ansible.cfg"), "ANSIBLE_ROLES_PATH": str(TOP / "roles")},
-        input=PLAY,
+        input=text,
         capture_output=True,
         text=True,
         check=True,
-    )
-    return [
-        line.split("TAGS:")[0].split(" : ")[-1].strip()
-        for line in re.findall(r"^ {6}(.+)", said.stdout, re.M)
-    ]
+    ).stdout
+
+
+def tasks(*arguments: str) -> list[str]:
+    """The tasks of a deploy with these arguments, in order."""
+    said = played(PLAY, "--list-tasks", *arguments)
+    return [line.split("TAGS:")[0].split(" : ")[-1].strip() for line in re.findall(r"^ {6}(.+)", said, re.M)]
 
 
 def in_order(expected: list[str], found: list[str]) -> bool:
@@ -171,21 +172,9 @@ AGAIN = """
 @needs_systemd
 def test_a_preflight_counts_for_the_scheduler_that_has_passed_it_alone() -> None:
     # Such as a second one of the same play, or after a rescue.
-    said = subprocess.run(
-        [
-            Path(sys.executable).parent / "ansible-playbook",
-            "--inventory=localhost,",
-            "--connection=local",
-            f"--extra-vars=role={TOP}/roles/hivetalk_scheduler ansible_python_interpreter={sys.executable}",
-            "/dev/stdin",
-        ],
-        env=os.environ
-        | {"ANSIBLE_CONFIG": str(TOP / "ansible.cfg"), "ANSIBLE_ROLES_PATH": str(TOP / "roles")},
-        input=AGAIN,
-        capture_output=True,
-        text=True,
-    )
-    found = re.findall(r"fit: (\w+), (.+?)\W*$", said.stdout, re.M)
+    given = f"role={TOP}/roles/hivetalk_scheduler ansible_python_interpreter={sys.executable}"
+    said = played(AGAIN, "--connection=local", f"--extra-vars={given}")
+    found = re.findall(r"fit: (\w+), (.+?)\W*$", said, re.M)
     assert found == [
         ("False", "before any"),
         ("False", "refused"),
