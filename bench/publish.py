@@ -34,10 +34,10 @@ def measure(server: Server, quick: bool) -> dict[str, Any]:
         some = number // 20 if quick else number
         once([product.python(), _BARE, "prepare", file, str(some)])
         clients: dict[str, Callable[[str], dict[str, Any]]] = {
-            "a bare pipelined client": lambda url, some=some: of_program(  # type: ignore[misc]
+            "a bare pipelined client": lambda url, some=some: of_program(  # type: ignore[misc]  # a default in a lambda
                 [product.python(), _BARE, "send", file, url], some
             ),
-            OURS: lambda url, some=some: burst.of_ours(  # type: ignore[misc]
+            OURS: lambda url, some=some: burst.of_ours(  # type: ignore[misc]  # the same
                 server, some, True, url=url, environment=environment
             ),
         }

@@ -1,5 +1,5 @@
-"""The files of templates/, rendered as Ansible does: for all hosts in one process, since in a task of each host's it
-takes ten times as long as what the host itself does.
+"""The files of templates/, rendered as Ansible does: for all hosts in one process, since a task of each host's would
+take most of a tenth of a second of the controller.
 """
 
 from functools import cache

@@ -21,7 +21,7 @@ TOP = Path(__file__).parents[3]
 ROLE = TOP / "roles" / "hivetalk_scheduler"
 sys.path.append(str(ROLE / "files"))
 
-import templates  # noqa: E402 - the role's own
+import templates  # noqa: E402 - the role's own, found by the path above
 
 LOADER = templates.LOADER
 
