@@ -6,11 +6,13 @@ digest.
 """
 
 import argparse
+import compileall
 import fcntl
 import gzip
 import hashlib
 import importlib.util
 import json
+import py_compile
 import re
 import shutil
 import subprocess
@@ -124,8 +126,11 @@ def make(archive: Path, given: argparse.Namespace, requirement: str) -> None:
             "--no-compile", "--implementation=cp", f"--python-version={given.python}", *platforms,
             *index, "--find-links", wheels, "--requirement", work / "requirements.txt",
         )  # fmt: skip
-        # Its commands would run the controller's Python.
-        shutil.rmtree(tree / "bin", ignore_errors=True)
+        # Commands would run the controller's Python; no host runs a library's own tests, a fifth of all files.
+        for unused in [tree / "bin", *tree.glob("**/test"), *tree.glob("**/tests")]:
+            shutil.rmtree(unused, ignore_errors=True)
+        if given.python == "{}.{}".format(*sys.version_info[:2]):
+            compiled(tree)
         pack(tree, work / archive.name)
         (work / archive.name).rename(archive)
 
@@ -154,6 +159,13 @@ def required(lock: str, python: str, machine: str) -> list[str]:
         if not marker or Marker(marker).evaluate(target):
             kept.append(f"{name.strip()} --hash{hashes}")
     return kept
+
+
+def compiled(tree: Path) -> None:
+    """Compile all modules in `tree`, which takes more of a host than all else of an installation."""
+    unchecked = py_compile.PycInvalidationMode.UNCHECKED_HASH
+    if not compileall.compile_dir(tree, quiet=2, workers=0, stripdir=tree, invalidation_mode=unchecked):
+        sys.exit(f"not every module could be compiled by {sys.executable}")
 
 
 def pip(*arguments: str | Path) -> None:

@@ -1,6 +1,6 @@
 """Checks what hosts are given, on the controller, before any of them changes. Prints JSON: of each its problems, or
-without any also its name and release, the code and the lock that it needs (archive.py makes it), and the user of its
-database_url.
+without any also its name and release, the code that it needs, archive.py's options for it unless the host has it, and
+the user of its database_url.
 
 Arguments: the project's directory, the roles' argument_specs.yml. Standard input: JSON, of each host the variables that
 begin with a role's prefix and ansible_managed, as JSON, what probe.py has said there, if anything, and its interpreter.
@@ -218,7 +218,15 @@ def main() -> None:
             "name": variables[name][PREFIX + "name"],
             "release": f"{version}-{digest[:12]}",
             "code": code,
-            "lock": lock,
+            "archive": []
+            if code in probed[name]["code"]
+            else [
+                f"--python={probed[name]['python']}",
+                f"--machine={probed[name]['machine']}",
+                f"--interpreter={hosts[name][2]}",
+                f"--wheels={variables[name][PREFIX + 'wheels_dir']}",
+                f"--lock={lock}",
+            ],
             "database_user": user,
         }
     for name, why in twins(probed, variables):

@@ -6,6 +6,7 @@ installed. Runs under the Python that the release will use.
 """
 
 import errno
+import importlib.util
 import json
 import os
 import shutil
@@ -38,6 +39,7 @@ def main(root: Path, name: str, release: str, code: str, files: list[dict[str, s
     free = shutil.disk_usage(opt).free // 1_000_000
     new = not (opt / "code" / code).exists()
     try:
+        user(name)
         if new:
             (opt / "code").mkdir(exist_ok=True)
             unpack(opt / f"{code}.tar.gz", opt / "code" / code)
@@ -54,6 +56,14 @@ def main(root: Path, name: str, release: str, code: str, files: list[dict[str, s
         sys.exit(f"the release was not installed, nothing has changed: {error}{room}")
     finally:
         (opt / f"{code}.tar.gz").unlink(missing_ok=True)
+
+
+def user(name: str) -> None:
+    """Make the service's user and its group, unless they are there (systemd-sysusers(8)); raises OSError."""
+    line = f"u {name} - - /nonexistent /usr/sbin/nologin"
+    done = subprocess.run(["systemd-sysusers", "--inline", line], capture_output=True, text=True)  # noqa: S603, S607 - our own words
+    if done.returncode != 0:
+        raise OSError(f"the service's user could not be made: {done.stderr.strip()}")
 
 
 def own(directory: Path, group: str) -> None:
@@ -89,10 +99,11 @@ def make(archive: Path, work: Path, final: Path) -> None:
             tar.extraction_filter = tarfile.data_filter
         tar.extractall(site)  # noqa: S202  # our own archive
     # Now: the service's sandbox lets it write none, and a start without them takes 0.5 s more.
-    # As a program: its workers would import this one again, and from Python 3.13 on cannot find it in standard input.
-    compiling = ["-I", "-m", "compileall", "-qq", "-j", "0", "--invalidation-mode", "unchecked-hash"]
-    if subprocess.run([sys.executable, *compiling, site]).returncode != 0:  # noqa: S603 - our own words, no shell
-        raise OSError("not every module could be compiled")
+    if not compiled(site):
+        # As a program: its workers would import this one again, and from Python 3.13 on cannot find it in this text.
+        compiling = ["-I", "-m", "compileall", "-qq", "-j", "0", "--invalidation-mode", "unchecked-hash"]
+        if subprocess.run([sys.executable, *compiling, site]).returncode != 0:  # noqa: S603 - our own words, no shell
+            raise OSError("not every module could be compiled")
     launcher = work / "bin" / "hivetalk-scheduler"
     launcher.write_text(LAUNCHER.format(python=final / "bin/python", site=final / site.relative_to(work)))
     launcher.chmod(0o755)
@@ -104,6 +115,12 @@ def make(archive: Path, work: Path, final: Path) -> None:
     )
     if tried.returncode != 0:
         raise OSError(f"its Python modules do not load on this host: {tried.stderr.strip()[-500:]}")
+
+
+def compiled(site: Path) -> bool:
+    """Whether the archive came with all its modules compiled: by a controller that has the same Python."""
+    one = Path(importlib.util.cache_from_source(site / "hivetalk_scheduler/cli.py"))
+    return one.exists() and one.read_bytes().startswith(importlib.util.MAGIC_NUMBER)
 
 
 def verify(units: list[Path]) -> None:

@@ -7,6 +7,7 @@ read this file, so that one that is too old can say so.
 
 import contextlib
 import functools
+import glob
 import grp
 import importlib.util
 import io
@@ -65,9 +66,9 @@ def encrypts():
 
 def database(name, works):
     """Whether PostgreSQL on this host has all that the role hivetalk_database makes: five tasks to find that out."""
-    # A release that is whole has logged in there, and has found its view of those tables.
-    if works and 'database_url = "postgresql:///hivetalk"\n' in text("/opt/" + name + "/current/config.toml"):
-        return True
+    # A release that is whole has logged in where it says, and has found its view of those tables.
+    if works:
+        return 'database_url = "postgresql:///hivetalk"\n' in text("/opt/" + name + "/current/config.toml")
     query = "SELECT to_regclass('events') IS NOT NULL AND to_regclass('room_info') IS NOT NULL"
     query += (
         " AND EXISTS (SELECT FROM pg_roles WHERE rolcanlogin AND rolname = '" + name.replace("'", "''") + "')"
@@ -82,6 +83,20 @@ def database(name, works):
         "--command=" + query,
     )
     return output("runuser", "--user", "postgres", "--", *psql) == (0, "t")
+
+
+def postgresql():
+    """Whether this host has the packages that the role hivetalk_database installs, and a cluster."""
+    packages = (
+        "dpkg-query",
+        "--show",
+        "--showformat=${db:Status-Status} ",
+        "--",
+        "postgresql",
+        "python3-psycopg2",
+    )
+    clusters = glob.glob("/etc/postgresql/*/*/postgresql.conf")  # noqa: PTH207
+    return bool(clusters) and output(*packages) == (0, "installed installed ")
 
 
 def text(path):
@@ -131,13 +146,6 @@ def paused(name):
         return json.loads(text("/etc/" + name + "/paused"))
     except ValueError:
         return None
-
-
-def user(name):
-    try:
-        return bool(pwd.getpwnam(name))
-    except KeyError:
-        return False
 
 
 def foreign(name):
@@ -238,6 +246,7 @@ def problems(name, calendar, interval, works):
 
 name, calendar, interval, script = sys.argv[1:]
 works = whole(name, script)
+served = database(name, works)
 print(
     json.dumps(
         {
@@ -250,8 +259,8 @@ print(
             "code": names("/opt/" + name + "/code"),
             "current": current(name),
             "whole": works,
-            "user": user(name),
-            "database": database(name, works),
+            "database": served,
+            "postgresql": served or (not works and postgresql()),
             "paused": paused(name),
             "problems": list(problems(name, calendar, int(interval), works)),
         }

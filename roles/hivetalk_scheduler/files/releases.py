@@ -83,13 +83,16 @@ class Host:
         link(self.opt / "current", Path("releases") / release)
         for place, target in self.links.items():
             link(place, target)
-        # The unit names its release, so this is the instant from which on the next run is the new release's.
-        if written or gone or stale:
-            self.systemctl("daemon-reload")
         # Only a timer that changed is restarted, and the service is never started: that is the timer's part.
         again = timer in written + stale
-        if not paused and (again or not ready):
-            self.systemctl("enable", "--quiet", timer)
+        start = not paused and (again or not ready)
+        if start:
+            # By the next line, once for all: each reload runs all of systemd's generators.
+            self.systemctl("enable", "--quiet", "--no-reload", timer)
+        # The unit names its release, so this is the instant from which on the next run is the new release's.
+        if written or gone or stale or start:
+            self.systemctl("daemon-reload")
+        if start:
             self.systemctl("restart" if again else "start", timer)
         return {"changed": changed or not ready, "paused": paused, "unfinished": self.marker.exists()}
 

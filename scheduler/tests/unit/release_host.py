@@ -25,7 +25,7 @@ case "$1 $2" in
             echo
         done ;;
     "daemon-reload ") [ ! -e {state}/broken ] || {{ echo no such luck >&2; exit 1; }} ;;
-    "enable --quiet") echo enabled >{state}/enabled ;;
+    "enable --quiet") echo enabled >{state}/enabled; [ "$3" = --no-reload ] ;;
     "disable --quiet") echo disabled >{state}/enabled; echo inactive >{state}/active ;;
     "start meetings.timer" | "restart meetings.timer") echo active >{state}/active ;;
 esac

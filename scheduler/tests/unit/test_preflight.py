@@ -179,7 +179,7 @@ def probe(
 def test_a_fit_host_has_no_problem(tmp_path: Path) -> None:
     found = probe(tmp_path)
     assert found["problems"] == found["releases"] == found["code"] == []
-    assert (found["current"], found["user"], found["paused"]) == ("", False, None)
+    assert (found["current"], found["paused"]) == ("", None)
     assert found["python"] == "{}.{}".format(*sys.version_info[:2])
 
 
@@ -192,15 +192,15 @@ def test_a_whole_database_is_found_in_one_look(tmp_path: Path, status: int, said
 
 
 @pytest.mark.parametrize(
-    ("url", "says", "asked"),
+    ("url", "says", "there", "asked"),
     [
-        ("postgresql:///hivetalk", "true", False),
-        ("postgresql:///hivetalk", "false", True),
-        ("postgresql://db/hivetalk", "true", True),
+        ("postgresql:///hivetalk", "true", True, False),
+        ("postgresql:///hivetalk", "false", False, True),
+        ("postgresql://db/hivetalk", "true", False, False),
     ],
 )
-def test_a_whole_release_on_this_hosts_database_is_word_enough_of_it(
-    tmp_path: Path, url: str, says: str, asked: bool
+def test_a_whole_release_is_word_enough_of_its_database(
+    tmp_path: Path, url: str, says: str, there: bool, asked: bool
 ) -> None:
     (tmp_path / "runuser").write_text(f"#!/bin/sh\necho f; touch {tmp_path}/asked\n")
     (tmp_path / "runuser").chmod(0o755)
@@ -209,7 +209,28 @@ def test_a_whole_release_on_this_hosts_database_is_word_enough_of_it(
     (tmp_path / "n/current").symlink_to("releases/a")
     script = (ROLE / "files/probe.py").read_text().replace('"/opt/"', f'"{tmp_path}/"')
     found = probe(tmp_path, name="n", script=script, releases=f"print('{says}')")
-    assert (found["database"], (tmp_path / "asked").exists()) == (not asked, asked)
+    assert (found["database"], (tmp_path / "asked").exists()) == (there, asked)
+
+
+@pytest.mark.parametrize(
+    ("says", "cluster", "there"),
+    [
+        ("installed installed ", True, True),
+        ("installed installed ", False, False),
+        ("installed config-files ", True, False),
+        ("installed ", True, False),
+    ],
+)
+def test_postgresql_is_found_with_its_packages_and_a_cluster(
+    tmp_path: Path, says: str, cluster: bool, there: bool
+) -> None:
+    (tmp_path / "dpkg-query").write_text(f"#!/bin/sh\nprintf '{says}'\n")
+    (tmp_path / "dpkg-query").chmod(0o755)
+    if cluster:
+        (tmp_path / "15/main").mkdir(parents=True)
+        (tmp_path / "15/main/postgresql.conf").touch()
+    script = (ROLE / "files/probe.py").read_text().replace("/etc/postgresql/", f"{tmp_path}/")
+    assert probe(tmp_path, script=script)["postgresql"] is there
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,12 @@ from .test_templates import TOP
 
 
 def host(
-    hostname: str = "h", python: str = "3.11", encrypts: bool = True, prefix: str = "/usr", **given: Any
+    hostname: str = "h",
+    python: str = "3.11",
+    encrypts: bool = True,
+    prefix: str = "/usr",
+    code: tuple[str, ...] = (),
+    **given: Any,
 ) -> list[str]:
     """A host's part of the standard input, with the defaults but for `given`, which lack the role's prefix."""
     variables = DEFAULTS | {
@@ -27,6 +32,7 @@ def host(
         "hostname": hostname,
         "encrypts": encrypts,
         "prefix": prefix,
+        "code": code,
     }
     return [json.dumps(variables), json.dumps(probed), "/usr/bin/python3"]
 
@@ -80,7 +86,6 @@ def test_each_host_has_its_own_answer(ask: Any) -> None:
         mute=[*host(interval=0)[:1], "", "/usr/bin/python3"],
         mute_and_good=[*host()[:1], "", "/usr/bin/python3"],
     )
-    assert [found[name]["lock"] for name in ("plain", "mail")] == ["runtime", "apprise"]
     assert found["plain"]["name"] == "hivetalk-scheduler"
     assert len({found[name]["code"] for name in ("plain", "newer", "mail")}) == 3
     assert found["user"]["code"] == found["plain"]["code"]
@@ -95,6 +100,24 @@ def test_each_host_has_its_own_answer(ask: Any) -> None:
     assert "interval is 0" in found["mute"]["problems"][0]
     # Its host could not be looked at: that is said elsewhere.
     assert found["mute_and_good"] == {"problems": []}
+
+
+def test_each_host_names_the_archive_that_it_lacks(ask: Any) -> None:
+    lacking = ask(
+        plain=host(), mail=host(destinations=["mailto://u@example.org"], wheels_dir="/srv/my wheels")
+    )
+    assert lacking["plain"]["archive"] == [
+        "--python=3.11",
+        "--machine=x86_64",
+        "--interpreter=/usr/bin/python3",
+        "--wheels=",
+        "--lock=runtime",
+    ]
+    assert lacking["mail"]["archive"][-2:] == ["--wheels=/srv/my wheels", "--lock=apprise"]
+    code = lacking["plain"]["code"]
+    found = ask(has_it=host(code=("other", code)), has_another=host(code=("other",)))
+    assert found["has_it"]["archive"] == []
+    assert found["has_another"]["archive"] == lacking["plain"]["archive"]
 
 
 def test_hosts_of_one_hostname_that_share_a_database_are_each_told(ask: Any) -> None:

@@ -6,6 +6,8 @@ import pytest
 
 from .release_host import NAME, Lab
 
+ENABLE = f"enable --quiet --no-reload {NAME}.timer"
+
 
 @pytest.fixture
 def lab(tmp_path: Path) -> Lab:
@@ -19,7 +21,7 @@ def test_a_switch_brings_program_configuration_command_and_units(lab: Lab) -> No
     assert (lab.systemd / f"{NAME}.service").read_text() == "a\n"
     assert (lab.etc / "config.toml").read_text() == "a"
     assert (lab.root / "usr/local/bin" / NAME).readlink() == lab.opt / "current/command"
-    assert lab.said == ["daemon-reload", f"enable --quiet {NAME}.timer", f"restart {NAME}.timer"]
+    assert lab.said == [ENABLE, "daemon-reload", f"restart {NAME}.timer"]
 
 
 def test_a_second_switch_to_the_same_changes_nothing(lab: Lab) -> None:
@@ -35,7 +37,7 @@ def test_the_timer_is_restarted_only_if_its_unit_changed_and_the_service_never(l
     lab.deploy("b")
     assert lab.said == ["daemon-reload"]
     lab.deploy("c", timer="another")
-    assert lab.said == ["daemon-reload", f"enable --quiet {NAME}.timer", f"restart {NAME}.timer"]
+    assert lab.said == [ENABLE, "daemon-reload", f"restart {NAME}.timer"]
 
 
 def test_a_timer_that_somebody_stopped_is_started(lab: Lab) -> None:
@@ -43,7 +45,7 @@ def test_a_timer_that_somebody_stopped_is_started(lab: Lab) -> None:
     assert lab.said
     (lab.state / "active").write_text("inactive\n")
     assert lab.do("switch", "a")["changed"]
-    assert lab.said == [f"enable --quiet {NAME}.timer", f"start {NAME}.timer"]
+    assert lab.said == [ENABLE, "daemon-reload", f"start {NAME}.timer"]
 
 
 def test_a_paused_host_gets_everything_but_the_timer(lab: Lab) -> None:
@@ -59,7 +61,7 @@ def test_units_that_systemd_has_not_read_yet_are_read(lab: Lab) -> None:
     lab.deploy("a")
     (lab.state / f"stale-{NAME}.timer").write_text("yes\n")
     assert lab.said and lab.do("switch", "a")["changed"]
-    assert lab.said == ["daemon-reload", f"enable --quiet {NAME}.timer", f"restart {NAME}.timer"]
+    assert lab.said == [ENABLE, "daemon-reload", f"restart {NAME}.timer"]
 
 
 def test_check_tells_what_a_switch_would_do_and_does_nothing(lab: Lab) -> None:

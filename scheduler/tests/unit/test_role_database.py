@@ -39,7 +39,14 @@ def migration(url: str) -> list[str]:
         "hivetalk_database_admin_password": "",
     }
     host = json.dumps(
-        {"python": "3.11", "machine": "x86_64", "hostname": "h", "encrypts": True, "prefix": "/usr"}
+        {
+            "python": "3.11",
+            "machine": "x86_64",
+            "hostname": "h",
+            "encrypts": True,
+            "prefix": "/usr",
+            "code": [],
+        }
     )
     said = subprocess.run(
         [sys.executable, ROLE / "files/check.py", TOP, *SPECS],

@@ -1,6 +1,7 @@
 """The lock that a deploy holds on a host lasts as long as it gets signs of life, and not for ever without."""
 
 import os
+import shlex
 import signal
 import subprocess
 import time
@@ -16,10 +17,10 @@ LASTS = 2
 
 def test_it_lasts_while_there_are_signs_of_life_and_ends_without_any(tmp_path: Path) -> None:
     task = yaml.safe_load((ROLE / "tasks/lock.yml").read_text())[0]
-    words = task["ansible.builtin.command"]["argv"]
+    words = shlex.split(task["ansible.builtin.raw"])
     # systemd ends nothing of it by itself.
     assert not any("RuntimeMaxSec" in word for word in words)
-    command = words[words.index("sh") :]
+    command = words[words.index("sh") : words.index("&&")]
     (tmp_path / "sleep").write_text(f'#!/bin/sh\necho "$*" >>{tmp_path}/slept\nexec /bin/sleep {LASTS}\n')
     (tmp_path / "sleep").chmod(0o755)
     environment = {"PATH": f"{tmp_path}:{os.environ['PATH']}"}

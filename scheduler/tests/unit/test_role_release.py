@@ -10,6 +10,7 @@ import subprocess
 import sys
 import tarfile
 import venv
+from collections.abc import Mapping
 from pathlib import Path
 from types import ModuleType
 
@@ -85,8 +86,9 @@ def test_wheels_are_asked_for_by_the_targets_python_and_machine(
         asked.append(tuple(map(str, arguments)))
         made = {"wheel": "--wheel-dir", "install": "--target"}[asked[-1][0]]
         place = Path(asked[-1][asked[-1].index(made) + 1])
-        place.mkdir()
-        (place / "own-1-py3-none-any.whl").write_text("")
+        for file in ("own-1-py3-none-any.whl", "bin/own", "own/tests/one.py", "own/it.py"):
+            (place / file).parent.mkdir(parents=True, exist_ok=True)
+            (place / file).write_text("")
 
     monkeypatch.setattr(archive, "pip", pip)
     given = argparse.Namespace(
@@ -98,6 +100,12 @@ def test_wheels_are_asked_for_by_the_targets_python_and_machine(
     assert {word for word in install if word.startswith("--platform=")} == {
         f"--platform={tag}_{machine}" for tag in ("manylinux_2_28", "manylinux_2_17", "manylinux2014")
     }
+    with tarfile.open(tmp_path / "made.tar.gz") as tar:
+        members = {member.name for member in tar if member.isfile()}
+    # Compiled where the controller can.
+    cached = importlib.util.cache_from_source("own/it.py")
+    own = {cached} if python == "{}.{}".format(*sys.version_info[:2]) else set()
+    assert members == {"own-1-py3-none-any.whl", "own/it.py"} | own
 
 
 def test_a_controller_without_pip_and_setuptools_is_told_how_to_get_them(tmp_path: Path) -> None:
@@ -210,23 +218,31 @@ GROUP = grp.getgrgid(os.getgid()).gr_name
 OPT = f"opt/{GROUP}"
 """The directory of a scheduler that is named as a group that there is."""
 UNIT = "[Service]\nType=oneshot\nExecStart=/bin/true\n"
+SYSUSERS = """#!/bin/sh
+[ ! -e {top}/full ] || {{ echo no room >&2; exit 1; }}
+for word; do echo "$word"; done >{top}/asked
+"""
 
 
 def install(
-    top: Path, release: str, modules: dict[str, str], code: str = "c", unit: str = UNIT
+    top: Path, release: str, modules: Mapping[str, str | bytes], code: str = "c", unit: str = UNIT
 ) -> subprocess.CompletedProcess[str]:
     """Run install.py as the role does, on an archive of `modules` and a release with one unit."""
     (top / OPT / "releases").mkdir(parents=True, exist_ok=True)
     with tarfile.open(top / OPT / f"{code}.tar.gz", "w:gz") as tar:
         for name, text in modules.items():
+            content = text.encode() if isinstance(text, str) else text
             member = tarfile.TarInfo(name)
-            member.size = len(text)
-            tar.addfile(member, io.BytesIO(text.encode()))
+            member.size = len(content)
+            tar.addfile(member, io.BytesIO(content))
+    (top / "systemd-sysusers").write_text(SYSUSERS.format(top=top))
+    (top / "systemd-sysusers").chmod(0o755)
     script = (ROLE / "files/install.py").read_text()
     files = [{"dest": "units/made-up.service", "text": unit, "mode": "0644", "group": GROUP}]
     return subprocess.run(
         [sys.executable, "-I", "-c", script, top, GROUP, release, code],
         input=json.dumps(files),
+        env=os.environ | {"PATH": f"{top}:{os.environ['PATH']}"},
         capture_output=True,
         text=True,
     )
@@ -246,6 +262,48 @@ def test_a_release_is_installed_with_its_own_python_and_compiled(tmp_path: Path)
     [site] = (tmp_path / OPT / "code/c").glob("lib/python*/site-packages")
     assert list(site.glob("__pycache__/psycopg.*.pyc"))
     assert installed(tmp_path) == {"releases": {"1"}, "code": {"c"}}
+
+
+@pytest.mark.parametrize(("magic", "again"), [(importlib.util.MAGIC_NUMBER, False), (b"3.9\n", True)])
+def test_what_the_controller_has_compiled_is_compiled_again_only_for_another_python(
+    tmp_path: Path, magic: bytes, again: bool
+) -> None:
+    tree = tmp_path / "tree"
+    for name, text in (MODULES | {"psycopg.py": "made = 'on the controller'"}).items():
+        (tree / name).parent.mkdir(parents=True, exist_ok=True)
+        (tree / name).write_text(text)
+    archive.compiled(tree)
+    there = {str(path.relative_to(tree)): magic + path.read_bytes()[4:] for path in tree.rglob("*.pyc")}
+    assert there
+    # Unchecked: only what is compiled anew is what its source says.
+    done = install(tmp_path, "1", MODULES | {"psycopg.py": "made = 'here'"} | there)
+    assert done.returncode == 0, done.stderr
+    [site] = (tmp_path / OPT / "code/c").glob("lib/python*/site-packages")
+    cached = Path(importlib.util.cache_from_source(site / "psycopg.py"))
+    assert cached.read_bytes().startswith(importlib.util.MAGIC_NUMBER)
+    said = subprocess.run(
+        [sys.executable, "-c", "import psycopg; print(psycopg.made)"],
+        env={"PYTHONPATH": str(site)},
+        capture_output=True,
+        text=True,
+    )
+    assert said.stdout == ("here\n" if again else "on the controller\n"), said
+
+
+def test_the_services_user_is_made_by_systemd(tmp_path: Path) -> None:
+    assert install(tmp_path, "1", MODULES).returncode == 0
+    assert (tmp_path / "asked").read_text().splitlines() == [
+        "--inline",
+        f"u {GROUP} - - /nonexistent /usr/sbin/nologin",
+    ]
+
+
+def test_a_user_that_cannot_be_made_stops_the_installation(tmp_path: Path) -> None:
+    (tmp_path / "full").touch()
+    done = install(tmp_path, "1", MODULES)
+    assert done.returncode != 0
+    assert "nothing has changed: the service's user could not be made: no room" in done.stderr
+    assert list((tmp_path / OPT).rglob("*")) == [tmp_path / OPT / "releases"]
 
 
 def test_two_releases_of_the_same_code_share_it(tmp_path: Path) -> None:

@@ -18,7 +18,7 @@ for unit; do :; done
 echo "$*" >>{top}/said
 grep -q "/$unit\\"" {top}/there && state=loaded active=active || {{ state=not-found active=inactive; missing=1; }}
 case "$1 $2" in
-    "show --property=Description") cat {top}/holder ;;
+    "show --property=InvocationID") cat {top}/holder; echo {later} >{top}/holder ;;
     show*) printf 'LoadState=%s\\nActiveState=%s\\n\\n' $state $active ;;
     stop*) [ -z "$missing" ] || {{ echo "Unit $unit not loaded." >&2; exit 5; }} ;;
     *) [ -z "$missing" ] ;;
@@ -26,17 +26,21 @@ esac
 """
 
 
+OWN, OTHER = "a" * 32, "b" * 32
+"""Invocations of the lock's unit."""
+
+
 def remove(
-    top: Path, there: list[str], *arguments: str, lock: str = "$*"
+    top: Path, there: list[str], *arguments: str, later: str = OWN
 ) -> subprocess.CompletedProcess[str]:
     """Run the playbook on this machine with a host's commands of our own, where `there` is what remove.py finds.
 
-    lock: the words that the lock is made with, of which its description is kept.
+    later: the lock's invocation at the second look.
     """
     (top / "there").write_text(json.dumps(there))
     scripts = {
-        "systemctl": SYSTEMCTL.format(top=top),
-        "systemd-run": f'echo "{lock}" | sed "s/.*--description=//; s/ --property.*//" >{top}/holder',
+        "systemctl": SYSTEMCTL.format(top=top, later=later),
+        "systemd-run": f"echo {OWN} >{top}/holder",
         "python": f"cat >/dev/null; cat {top}/there",
         "runuser": f'echo "$*" >>{top}/ran; echo \'{{"purged": true}}\'',
     }
@@ -76,7 +80,7 @@ def test_it_stops_the_units_that_are_there_and_no_other(tmp_path: Path, units: l
 
 
 def test_it_leaves_the_lock_of_another_alone(tmp_path: Path) -> None:
-    done = remove(tmp_path, [f"/opt/{NAME}"], lock="--description=bob on b since 12:00:00 UTC")
+    done = remove(tmp_path, [f"/opt/{NAME}"], later=OTHER)
     assert done.returncode == 0, done.stdout
     assert "stop " not in (tmp_path / "said").read_text()
 

@@ -183,6 +183,23 @@ def test_a_preflight_counts_for_the_scheduler_that_has_passed_it_alone() -> None
     ]
 
 
+@needs_systemd
+def test_in_a_play_of_ones_own_a_refused_host_stops_no_other(tmp_path: Path) -> None:
+    (tmp_path / "hosts").write_text(
+        "bad hivetalk_scheduler_intervall=30\nelsewhere hivetalk_scheduler_wheels_dir=/srv/wheels\ngood\nalike\n"
+        f"[all:vars]\nansible_connection=local\nansible_python_interpreter={sys.executable}\n"
+        "hivetalk_scheduler_database_url=postgresql:///x\n"
+    )
+    play = "- {hosts: all, gather_facts: false, roles: [hivetalk_scheduler]}"
+    with pytest.raises(subprocess.CalledProcessError) as failed:
+        played(play, f"--inventory={tmp_path}/hosts", "--check", "--limit=all,!localhost")
+    said = failed.value.stdout
+    assert re.findall(r"^(\w+) .* failed=1 ", said, re.M) == ["bad"]
+    # Each archive once, whichever host asks.
+    made = said.partition("TASK [hivetalk_scheduler : Make the code's archive")[2].partition("TASK [")[0]
+    assert re.findall(r"--wheels=(\S*) ", made) == ["/srv/wheels", ""], made
+
+
 PACKAGES = re.compile(
     r"\b(apt|apt_key|apt_repository|deb822_repository|dnf5?|yum|package|pacman|zypper|apk|pip):"
 )
