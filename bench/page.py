@@ -20,8 +20,7 @@ difference. The bare clients read, sign and record nothing, so what they are ahe
 everything in memory takes more than one process can sign, one that writes to a disk does not. One process already keeps
 both processors busy, so a second one adds little, and each more has its start and its own look at the window to pay. To
 read meetings anew (`sources`) is to go down an index of random ids, of which ten million do not stay in PostgreSQL's
-memory. Of a first deploy of twenty hosts a third is two waits for the timer, where one host has one, and the rest is
-what twenty hosts would do with processors of their own: to unpack the code is a sixth of it.
+memory.
 """
 _METHOD = {
     "lateness": """\
@@ -61,7 +60,8 @@ plans are kept with the results.""",
     "deploy": """\
 A whole `ansible-playbook`, with 20 forks, to containers that run systemd: a first deploy, then the median of
 three that find nothing to do. A first deploy waits for the timer's next tick, which fires its canary, and that of
-twenty for two (one host goes first): so that of one host is the median of three, begun at three seconds of the minute.
+twenty for two (one host goes first): so that of one host is the median of three, begun at three seconds of the minute;
+that of twenty is a minute more where the work between the two ticks, 45 s on these processors, takes more than one.
 By hand is a play of three tasks that checks nothing; the public role was given one host alone; the twenty hosts share
 this machine's processors with Ansible. kB are the commands, what they read and the files that reach the containers,
 Ansible's own modules included; modules go through the connection at once, as with ssh and this project's
