@@ -85,7 +85,7 @@ def converged(host: Host, changed: str) -> None:
 @pytest.mark.parametrize(
     ("change", "key", "calendar", "more"),
     [
-        (FIRST, 1, "*:*:0/10", ["Make the database hivetalk", "Make the directory of the releases"]),
+        (FIRST, 1, "*:*:0/10", ["Make the database hivetalk", "Make the service's user"]),
         (UPGRADE, 2, "*:*:0/5", ["Lay out the secrets that are new"]),
     ],
 )

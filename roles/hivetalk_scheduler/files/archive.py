@@ -12,6 +12,7 @@ import gzip
 import hashlib
 import importlib.util
 import json
+import os
 import py_compile
 import re
 import shutil
@@ -53,14 +54,16 @@ def main() -> None:
             given.cache = Path.home() / ".cache/hivetalk-scheduler/releases"
             given.cache.mkdir(parents=True, exist_ok=True)
             archive = given.cache / archive.name
-        # Several hosts of one play ask at once: the first makes it, the others find it.
+        # Of two playbooks at once the first makes it, the other finds it.
         with (given.cache / "lock").open("w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
-            if not archive.exists():
+            if archive.exists():
+                os.utime(archive)  # on its way to a host: none of the old ones
+            else:
                 make(archive, given, f"hivetalk-scheduler=={version}")
                 made = sorted(given.cache.glob("*.tar.gz"), key=lambda path: path.stat().st_mtime)
                 for old in made[:-KEPT]:
-                    # One that another deploy has just made may be on its way to a host.
+                    # One that was asked for today may be on its way to a host.
                     if time.time() - old.stat().st_mtime > DAY:
                         old.unlink()
     print(json.dumps({"code": code, "archive": str(archive)}))

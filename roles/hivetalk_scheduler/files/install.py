@@ -39,7 +39,6 @@ def main(root: Path, name: str, release: str, code: str, files: list[dict[str, s
     free = shutil.disk_usage(opt).free // 1_000_000
     new = not (opt / "code" / code).exists()
     try:
-        user(name)
         if new:
             (opt / "code").mkdir(exist_ok=True)
             unpack(opt / f"{code}.tar.gz", opt / "code" / code)
@@ -56,14 +55,6 @@ def main(root: Path, name: str, release: str, code: str, files: list[dict[str, s
         sys.exit(f"the release was not installed, nothing has changed: {error}{room}")
     finally:
         (opt / f"{code}.tar.gz").unlink(missing_ok=True)
-
-
-def user(name: str) -> None:
-    """Make the service's user and its group, unless they are there (systemd-sysusers(8)); raises OSError."""
-    line = f"u {name} - - /nonexistent /usr/sbin/nologin"
-    done = subprocess.run(["systemd-sysusers", "--inline", line], capture_output=True, text=True)  # noqa: S603, S607 - our own words
-    if done.returncode != 0:
-        raise OSError(f"the service's user could not be made: {done.stderr.strip()}")
 
 
 def own(directory: Path, group: str) -> None:

@@ -148,6 +148,13 @@ def paused(name):
         return None
 
 
+def user(name):
+    try:
+        return bool(pwd.getpwnam(name))
+    except KeyError:
+        return False
+
+
 def foreign(name):
     """What bears the name on this host and was not made by this role."""
     marks = {"service": "/bin/hivetalk-scheduler run", "timer": "Unit=" + name + ".service"}
@@ -259,6 +266,7 @@ print(
             "code": names("/opt/" + name + "/code"),
             "current": current(name),
             "whole": works,
+            "user": user(name),
             "database": served,
             "postgresql": served or (not works and postgresql()),
             "paused": paused(name),

@@ -179,7 +179,7 @@ def probe(
 def test_a_fit_host_has_no_problem(tmp_path: Path) -> None:
     found = probe(tmp_path)
     assert found["problems"] == found["releases"] == found["code"] == []
-    assert (found["current"], found["paused"]) == ("", None)
+    assert (found["current"], found["user"], found["paused"]) == ("", False, None)
     assert found["python"] == "{}.{}".format(*sys.version_info[:2])
 
 

@@ -218,10 +218,6 @@ GROUP = grp.getgrgid(os.getgid()).gr_name
 OPT = f"opt/{GROUP}"
 """The directory of a scheduler that is named as a group that there is."""
 UNIT = "[Service]\nType=oneshot\nExecStart=/bin/true\n"
-SYSUSERS = """#!/bin/sh
-[ ! -e {top}/full ] || {{ echo no room >&2; exit 1; }}
-for word; do echo "$word"; done >{top}/asked
-"""
 
 
 def install(
@@ -235,14 +231,11 @@ def install(
             member = tarfile.TarInfo(name)
             member.size = len(content)
             tar.addfile(member, io.BytesIO(content))
-    (top / "systemd-sysusers").write_text(SYSUSERS.format(top=top))
-    (top / "systemd-sysusers").chmod(0o755)
     script = (ROLE / "files/install.py").read_text()
     files = [{"dest": "units/made-up.service", "text": unit, "mode": "0644", "group": GROUP}]
     return subprocess.run(
         [sys.executable, "-I", "-c", script, top, GROUP, release, code],
         input=json.dumps(files),
-        env=os.environ | {"PATH": f"{top}:{os.environ['PATH']}"},
         capture_output=True,
         text=True,
     )
@@ -288,22 +281,6 @@ def test_what_the_controller_has_compiled_is_compiled_again_only_for_another_pyt
         text=True,
     )
     assert said.stdout == ("here\n" if again else "on the controller\n"), said
-
-
-def test_the_services_user_is_made_by_systemd(tmp_path: Path) -> None:
-    assert install(tmp_path, "1", MODULES).returncode == 0
-    assert (tmp_path / "asked").read_text().splitlines() == [
-        "--inline",
-        f"u {GROUP} - - /nonexistent /usr/sbin/nologin",
-    ]
-
-
-def test_a_user_that_cannot_be_made_stops_the_installation(tmp_path: Path) -> None:
-    (tmp_path / "full").touch()
-    done = install(tmp_path, "1", MODULES)
-    assert done.returncode != 0
-    assert "nothing has changed: the service's user could not be made: no room" in done.stderr
-    assert list((tmp_path / OPT).rglob("*")) == [tmp_path / OPT / "releases"]
 
 
 def test_two_releases_of_the_same_code_share_it(tmp_path: Path) -> None:
