@@ -9,6 +9,7 @@ import subprocess
 import sys
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -163,6 +164,24 @@ def test_a_lock_that_cannot_be_taken_for_another_reason_says_that_reason(batch: 
     assert failed == {"one": "Stop if there is no lock to have"}, said
     assert "The lock of this host could not be taken: Failed to connect to bus" in " ".join(said.split())
     assert "being deployed to" not in said
+
+
+def test_whoever_takes_the_lock_lets_go_of_it_whatever_happens() -> None:
+    def imports(tasks: list[dict[str, Any]], file: str) -> list[bool]:
+        return [task.get("ansible.builtin.import_tasks") == file for task in tasks]
+
+    takers = []
+    for file in TOP.glob("roles/*/tasks/*.yml"):
+        tasks = yaml.safe_load(file.read_text())
+        # Not outside of such a block: there one host's refusal would end the others, with their locks.
+        assert not any(imports(tasks, "lock.yml")), file
+        for block in tasks:
+            if any(imports(block.get("block", []), "lock.yml")):
+                assert (
+                    imports(block["block"], "lock.yml")[0] and imports(block["always"], "unlock.yml")[-1]
+                ), file
+                takers.append(file.stem)
+    assert sorted(takers) == ["change", "pause", "remove", "resume", "rollback"]
 
 
 def test_no_command_is_left_to_a_login_shell_which_may_be_none_of_sh() -> None:

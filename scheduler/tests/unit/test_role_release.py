@@ -152,6 +152,28 @@ def test_where_the_project_cannot_be_written_the_archive_is_in_the_users_cache(
     assert made.parent == tmp_path / ".cache/hivetalk-scheduler/releases"
 
 
+def test_an_archive_that_was_asked_for_is_not_the_one_that_makes_room(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(archive, "make", lambda archive, given, requirement: archive.write_text("made"))
+
+    def ask(interpreter: str) -> Path:
+        options = {"project": TOP, "cache": tmp_path, "python": "3.11", "machine": "x86_64"}
+        words = [f"--{name}={value}" for name, value in (options | {"interpreter": interpreter}).items()]
+        monkeypatch.setattr(sys, "argv", ["archive.py", *words])
+        archive.main()
+        return Path(json.loads(capsys.readouterr().out)["archive"])
+
+    old = [ask(f"/usr/bin/python{number}") for number in range(archive.KEPT + 1)]
+    for number, one in enumerate(old):
+        os.utime(one, (number, number))
+    # The oldest goes to a host; another one is made meanwhile, which makes room.
+    assert ask("/usr/bin/python0") == old[0]
+    ask("/usr/bin/another")
+    assert old[0].exists()
+    assert not old[1].exists()
+
+
 def a_project(top: Path) -> Path:
     for file in ("pyproject.toml", "requirements/runtime.lock", "scheduler/hivetalk_scheduler/run.py"):
         (top / file).parent.mkdir(parents=True, exist_ok=True)
