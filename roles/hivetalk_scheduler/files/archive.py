@@ -133,7 +133,7 @@ def make(archive: Path, given: argparse.Namespace, requirement: str) -> None:
         for unused in [tree / "bin", *tree.glob("**/test"), *tree.glob("**/tests")]:
             shutil.rmtree(unused, ignore_errors=True)
         if given.python == "{}.{}".format(*sys.version_info[:2]):
-            compiled(tree)
+            precompile(tree)
         pack(tree, work / archive.name)
         (work / archive.name).rename(archive)
 
@@ -164,7 +164,7 @@ def required(lock: str, python: str, machine: str) -> list[str]:
     return kept
 
 
-def compiled(tree: Path) -> None:
+def precompile(tree: Path) -> None:
     """Compile all modules in `tree`, which takes more of a host than all else of an installation."""
     unchecked = py_compile.PycInvalidationMode.UNCHECKED_HASH
     if not compileall.compile_dir(tree, quiet=2, workers=0, stripdir=tree, invalidation_mode=unchecked):

@@ -76,7 +76,7 @@ def test_what_the_controller_has_compiled_is_compiled_again_only_for_another_pyt
     for name, text in (MODULES | other | {"psycopg.py": "made = 'on the controller'"}).items():
         (tree / name).parent.mkdir(parents=True, exist_ok=True)
         (tree / name).write_text(text)
-    archive.compiled(tree)
+    archive.precompile(tree)
     there = {str(path.relative_to(tree)): magic + path.read_bytes()[4:] for path in tree.rglob("*.pyc")}
     assert there
     # Unchecked: only what is compiled anew is what its source says.
